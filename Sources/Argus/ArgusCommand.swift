@@ -1,0 +1,1 @@
+@main struct ArgusCommand { static func main() { print("argus") } }

@@ -1,0 +1,84 @@
+/// A runtime with its workspace. 1–64 characters of `A–Z a–z 0–9 _ . -`, so it is safe in keys, paths and names.
+package struct SessionID: Hashable, Sendable, CustomStringConvertible {
+    package let rawValue: String
+
+    package init?(_ text: some StringProtocol) {
+        let utf8 = text.utf8
+        guard (1...64).contains(utf8.count), utf8.first != UInt8(ascii: "."), utf8.allSatisfy(Self.isAllowed) else {
+            return nil
+        }
+        self.rawValue = String(text)
+    }
+
+    /// A new id of 12 hex digits, the original's form.
+    package static func random() -> SessionID {
+        SessionID(trusted: RandomHex.make(bytes: 6))
+    }
+
+    private init(trusted: String) {
+        self.rawValue = trusted
+    }
+
+    private static func isAllowed(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+
+    package var description: String { rawValue }
+}
+
+/// A Redis stream id, `<milliseconds>-<sequence>`: what orders inputs and events, and what fences owners.
+package struct StreamID: Hashable, Comparable, Sendable, CustomStringConvertible {
+    package let milliseconds: UInt64
+    package let sequence: UInt64
+
+    package static let zero = StreamID(milliseconds: 0, sequence: 0)
+
+    package init(milliseconds: UInt64, sequence: UInt64) {
+        self.milliseconds = milliseconds
+        self.sequence = sequence
+    }
+
+    package init?(_ text: some StringProtocol) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 2, let milliseconds = UInt64(parts[0]), let sequence = UInt64(parts[1]) else { return nil }
+        self.init(milliseconds: milliseconds, sequence: sequence)
+    }
+
+    package static func < (left: StreamID, right: StreamID) -> Bool {
+        (left.milliseconds, left.sequence) < (right.milliseconds, right.sequence)
+    }
+
+    package var description: String { "\(milliseconds)-\(sequence)" }
+}
+
+/// One attached connection: `<ingress id>.<counter>`.
+package struct ClientID: Hashable, Sendable, CustomStringConvertible {
+    package let rawValue: String
+
+    package init(_ rawValue: String) {
+        self.rawValue = rawValue
+    }
+
+    package var description: String { rawValue }
+}
+
+package enum RandomHex {
+    /// `bytes` random bytes from the system's generator (getrandom) as lower-case hex.
+    package static func make(bytes: Int) -> String {
+        var generator = SystemRandomNumberGenerator()
+        let digits = Array("0123456789abcdef".utf8)
+        var text: [UInt8] = []
+        text.reserveCapacity(bytes * 2)
+        for _ in 0..<bytes {
+            let byte = UInt8.random(in: .min ... .max, using: &generator)
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}
