@@ -1,0 +1,114 @@
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// An HTTP/1.1 server that answers as told, faults included, on a free port of the loopback interface.
+package struct FakeHTTPServer: Sendable {
+    package struct Request: Sendable {
+        package let method: String
+        package let path: String
+        package let headers: HTTPHeaders
+        package let body: [UInt8]
+        /// Counts connections from 1: tells whether one was kept.
+        package let connection: Int
+    }
+
+    package enum Answer: Sendable {
+        case respond(status: Int, headers: [String: String] = [:], body: String)
+        /// These bytes, then the end of the connection.
+        case raw(String)
+        case close
+        case reset
+        /// Nothing, until the client leaves.
+        case hang
+    }
+
+    package typealias Handler = @Sendable (Request) async -> Answer
+    private typealias Connection = NIOAsyncChannel<HTTPServerRequestPart, ByteBuffer>
+
+    package let port: Int
+    package var url: String { "http://127.0.0.1:\(port)" }
+
+    /// Serves while `body` runs.
+    package static func with<Result>(
+        _ handler: @escaping Handler, _ body: (FakeHTTPServer) async throws -> Result
+    ) async throws -> Result {
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.backlog, value: 256)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .bind(host: "127.0.0.1", port: 0) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(ByteToMessageHandler(HTTPRequestDecoder()))
+                    return try Connection(wrappingChannelSynchronously: channel)
+                }
+            }
+        let server = FakeHTTPServer(port: listener.channel.localAddress?.port ?? 0)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await accept(listener, handler) }
+            let result = try await body(server)
+            group.cancelAll()
+            return result
+        }
+    }
+
+    private static func accept(_ listener: NIOAsyncChannel<Connection, Never>, _ handler: @escaping Handler) async throws {
+        try await listener.executeThenClose { connections in
+            try await withThrowingDiscardingTaskGroup { group in
+                var count = 0
+                for try await connection in connections {
+                    count += 1
+                    let number = count
+                    // The end of one connection is no matter of the others.
+                    group.addTask { try? await serve(connection, number, handler) }
+                }
+            }
+        }
+    }
+
+    private static func serve(_ connection: Connection, _ number: Int, _ handler: Handler) async throws {
+        let channel = connection.channel
+        try await connection.executeThenClose { inbound, outbound in
+            var head: HTTPRequestHead?
+            var body: [UInt8] = []
+            for try await part in inbound {
+                switch part {
+                case .head(let next): (head, body) = (next, [])
+                case .body(let bytes): body.append(contentsOf: bytes.readableBytesView)
+                case .end:
+                    guard let head else { return }
+                    let answer = await handler(
+                        Request(
+                            method: head.method.rawValue, path: head.uri, headers: head.headers, body: body,
+                            connection: number))
+                    guard try await give(answer, on: channel, outbound) else { return }
+                }
+            }
+        }
+    }
+
+    /// Whether the connection goes on.
+    private static func give(
+        _ answer: Answer, on channel: any Channel, _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+    ) async throws -> Bool {
+        switch answer {
+        case .respond(let status, let headers, let body):
+            let fields = headers.map { "\($0.key): \($0.value)\r\n" }.joined()
+            try await outbound.write(
+                ByteBuffer(
+                    string: "HTTP/1.1 \(status) Status\r\nContent-Length: \(body.utf8.count)\r\n\(fields)\r\n\(body)"))
+            return true
+        case .raw(let text):
+            try await outbound.write(ByteBuffer(string: text))
+            return false
+        case .close: return false
+        case .reset:
+            // A socket that lingers for no time is reset.
+            let provider = channel as? any SocketOptionProvider
+            try await provider?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
+            return false
+        case .hang:
+            return true
+        }
+    }
+}
