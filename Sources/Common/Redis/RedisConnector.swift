@@ -1,0 +1,183 @@
+import ArgusCore
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+
+/// Keeps one connection to Redis: connects, greets, and connects again when it is lost.
+///
+///     down ──connect, greet──▶ up ──lost──▶ down (50 ms … 1 s, jittered)
+///       └──────── cancelled or graceful shutdown ────────▶ over: whoever waits is failed
+final class RedisConnector: Sendable {
+    struct Ready: Sendable {
+        let connection: RedisConnection
+        /// nil where an ACL forbids CLIENT ID.
+        let clientID: Int?
+        let since: ContinuousClock.Instant
+    }
+
+    private enum Phase: Sendable {
+        case down
+        case up(Ready)
+        case over
+    }
+
+    private struct Waiter: Sendable {
+        let continuation: CheckedContinuation<Ready, any Error>
+        /// Whether a refusal that only a person can lift ends the wait.
+        let endsOnRefusal: Bool
+    }
+
+    private struct State: Sendable {
+        var phase = Phase.down
+        var waiters: [UInt64: Waiter] = [:]
+        var lastWaiter: UInt64 = 0
+    }
+
+    /// How long a command waits for a connection.
+    static let commandPatience = TimeAmount.seconds(1)
+    private static let waiterLimit = 65_536
+
+    let eventLoop: any EventLoop
+    private let configuration: RedisConfiguration
+    private let name: String
+    private let purpose: RedisChannelHandler.Purpose
+    private let logger: Logger
+    /// Called with each new connection before anyone else gets it.
+    private let onReady: @Sendable (Ready) -> Void
+    private let state = NIOLockedValueBox(State())
+
+    init(
+        _ configuration: RedisConfiguration, name: String, purpose: RedisChannelHandler.Purpose, logger: Logger,
+        onReady: @escaping @Sendable (Ready) -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.name = name
+        self.purpose = purpose
+        self.eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        self.onReady = onReady
+        var logger = logger
+        logger[metadataKey: "redis"] = "\(name)"
+        self.logger = logger
+    }
+
+    /// The live connection.
+    var ready: Ready? {
+        guard case .up(let ready) = state.withLockedValue({ $0.phase }) else { return nil }
+        return ready
+    }
+
+    func run() async {
+        await cancelWhenGracefulShutdown { await self.keepConnected() }
+        let waiters = state.withLockedValue { state in
+            state.phase = .over
+            defer { state.waiters = [:] }
+            return state.waiters
+        }
+        for waiter in waiters.values {
+            waiter.continuation.resume(throwing: RedisError.disconnected(maybeExecuted: false))
+        }
+    }
+
+    private func keepConnected() async {
+        var backoff = RedisBackoff()
+        var complaint = RedisComplaint(logger: logger, configuration: configuration)
+        while !Task.isCancelled {
+            do {
+                let ready = try await connect()
+                complaint.settled()
+                backoff.reset()
+                let end = await ready.connection.waitUntilEnded()
+                if Task.isCancelled { return }
+                complaint.raise(end.cause)
+            } catch {
+                if Task.isCancelled { return }
+                let cause = error as? ArgusError ?? ArgusError(.unavailable, "\(error)")
+                complaint.raise(cause)
+                refuse(cause)
+            }
+            do { try await Task.sleep(for: backoff.next()) } catch { return }
+        }
+    }
+
+    private func connect() async throws -> Ready {
+        let connection = try await RedisConnection.open(configuration, purpose: purpose, on: eventLoop)
+        let clientID: Int?
+        do {
+            clientID = try await connection.greet(configuration, name: name)
+        } catch {
+            connection.close()
+            // The channel knows better why than the greeting that waited for an answer: TLS, a peer that is not Redis.
+            if error is RedisError { throw try await connection.ended.get().cause }
+            throw error
+        }
+        let ready = Ready(connection: connection, clientID: clientID, since: .now)
+        onReady(ready)
+        let waiters = state.withLockedValue { state in
+            state.phase = .up(ready)
+            defer { state.waiters = [:] }
+            return state.waiters
+        }
+        connection.ended.whenComplete { _ in self.lost(connection) }
+        for (_, waiter) in waiters.sorted(by: { $0.key < $1.key }) { waiter.continuation.resume(returning: ready) }
+        return ready
+    }
+
+    private func lost(_ connection: RedisConnection) {
+        state.withLockedValue { state in
+            if case .up(let ready) = state.phase, ready.connection === connection { state.phase = .down }
+        }
+    }
+
+    /// Ends the wait of those who are to hear of a refusal that waiting does not lift.
+    private func refuse(_ cause: ArgusError) {
+        guard [.unauthorized, .invalidArgument].contains(cause.code) else { return }
+        let refused = state.withLockedValue { state in
+            let refused = state.waiters.filter { $0.value.endsOnRefusal }
+            for id in refused.keys { state.waiters[id] = nil }
+            return refused.values
+        }
+        for waiter in refused { waiter.continuation.resume(throwing: cause) }
+    }
+
+    /// The live connection, or the next one.
+    ///
+    /// - Throws: `RedisError.disconnected(maybeExecuted: false)` after `patience` or at the end of `run`. Without a
+    ///   patience, the `ArgusError` of a refusal that only a person can lift (password, certificate, database).
+    func waitUntilReady(patience: TimeAmount?, isCancellable: Bool = true) async throws -> Ready {
+        if let ready { return ready }
+        let id = state.withLockedValue { state in
+            state.lastWaiter += 1
+            return state.lastWaiter
+        }
+        let gone = RedisError.disconnected(maybeExecuted: false)
+        let timeout = patience.map { patience in
+            eventLoop.scheduleTask(in: patience) { self.forget(id, gone) }
+        }
+        defer { timeout?.cancel() }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let answer = state.withLockedValue { state -> Result<Ready, any Error>? in
+                    switch state.phase {
+                    case .up(let ready): return .success(ready)
+                    case .over: return .failure(gone)
+                    case .down: break
+                    }
+                    // Looked at under the lock, so a cancellation is seen either here or by `forget`.
+                    guard !(isCancellable && Task.isCancelled) else { return .failure(CancellationError()) }
+                    guard state.waiters.count < Self.waiterLimit else { return .failure(RedisError.overloaded) }
+                    state.waiters[id] = Waiter(continuation: continuation, endsOnRefusal: patience == nil)
+                    return nil
+                }
+                if let answer { continuation.resume(with: answer) }
+            }
+        } onCancel: {
+            if isCancellable { forget(id, CancellationError()) }
+        }
+    }
+
+    private func forget(_ id: UInt64, _ error: any Error) {
+        state.withLockedValue { $0.waiters.removeValue(forKey: id) }?.continuation.resume(throwing: error)
+    }
+}

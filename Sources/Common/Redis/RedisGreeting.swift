@@ -1,0 +1,70 @@
+import ArgusCore
+import NIOCore
+
+// What is said on a new connection before anything else: who we are, and whether Redis can serve.
+extension RedisConnection {
+    /// - Returns: the connection's id, by which another can unblock it; nil where an ACL forbids to ask.
+    func greet(_ configuration: RedisConfiguration, name: String) async throws -> Int? {
+        var commands: [[RedisArgument]] = []
+        if let password = configuration.password {
+            commands.append(["AUTH"] + (configuration.user.map { [.text($0)] } ?? []) + [.text(password.exposed)])
+        }
+        if configuration.database != 0 { commands.append(["SELECT", .integer(configuration.database)]) }
+        commands.append(["CLIENT", "SETNAME", .text(Self.printable(name))])
+        commands.append(["CLIENT", "ID"])
+        commands.append(["PING"])
+        let replies = try await withTaskCancellationHandler {
+            try await pipeline(commands, limit: .seconds(3))
+        } onCancel: {
+            close()
+        }
+        for (command, reply) in zip(commands, replies) {
+            guard case .error(let message) = reply, let refusal = Self.refusal(command, message, configuration) else {
+                continue
+            }
+            throw refusal
+        }
+        return replies[commands.count - 2].int
+    }
+
+    func pipeline(_ commands: [[RedisArgument]], limit: TimeAmount) async throws -> [RESPValue] {
+        try await withCheckedThrowingContinuation { continuation in
+            submit(commands, reply: .batch(continuation), limit: limit)
+        }
+    }
+
+    /// What stands against using the connection; nil if nothing does. The message of AUTH is not repeated: a Redis
+    /// that doesn't know the command quotes its arguments.
+    private static func refusal(
+        _ command: [RedisArgument], _ message: String, _ configuration: RedisConfiguration
+    ) -> ArgusError? {
+        let code = message.prefix { $0 != " " }
+        switch (command[0], code) {
+        case (_, "NOAUTH"):
+            return ArgusError(
+                .unauthorized, "Redis asks for a password: add it to ARGUS_REDIS_URL (redis://user:password@host)")
+        case ("AUTH", _) where message.contains("without any password configured"):
+            return ArgusError(
+                .unauthorized,
+                "Redis has no password set for the default user: remove the password from ARGUS_REDIS_URL, or set "
+                    + "requirepass in redis.conf")
+        case ("AUTH", _):
+            return ArgusError(
+                .unauthorized,
+                "Redis refused the password of user \(configuration.user ?? "default") (\(code)): correct user and "
+                    + "password in ARGUS_REDIS_URL, and look at ACL LIST in Redis")
+        case ("SELECT", _):
+            return ArgusError(
+                .invalidArgument,
+                "Redis has no database \(configuration.database) (\(message)): correct ARGUS_REDIS_URL, or raise "
+                    + "databases in redis.conf")
+        case ("PING", "NOPERM"), ("CLIENT", _): return nil
+        default: return ArgusError(.unavailable, "Redis is not ready: \(message)")
+        }
+    }
+
+    /// CLIENT SETNAME refuses spaces and control characters.
+    private static func printable(_ name: String) -> String {
+        String(decoding: name.utf8.map { (0x21...0x7E).contains($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self)
+    }
+}
