@@ -1,0 +1,72 @@
+import ArgusCore
+import NIOCore
+
+extension WorkerFrame {
+    /// Appends the frame with its LF.
+    package func encode(into buffer: inout ByteBuffer) {
+        switch self {
+        case .attach(let token, let secret, let cursor):
+            let place = cursor.map { "\($0.generation) \($0.sequence)" } ?? "- 0"
+            buffer.writeFrame("A \(token) \(secret.exposed) \(place)", text: "")
+        case .send(let generation, let request, let line): buffer.writeFrame("S \(generation) \(request)", line)
+        case .acknowledge(let sequence): buffer.writeFrame("K \(sequence)", text: "")
+        case .forget(let entry): buffer.writeFrame("F \(entry)", text: "")
+        case .context: buffer.writeFrame("C", text: "")
+        case .quit: buffer.writeFrame("Q", text: "")
+        }
+    }
+
+    package var encoded: ByteBuffer {
+        var buffer = ByteBuffer()
+        encode(into: &buffer)
+        return buffer
+    }
+}
+
+extension HostFrame {
+    /// Appends the frame with its LF.
+    package func encode(into buffer: inout ByteBuffer) {
+        switch self {
+        case .welcome(let generation, let first, let last, let body):
+            buffer.writeFrame("W \(generation) \(first) \(last)", body)
+        case .refused(let code, let highest, let message):
+            buffer.writeFrame("X \(code.rawValue) \(highest)", text: message)
+        case .line(let sequence, let request, let line):
+            buffer.writeFrame("L \(sequence) \(request?.rawValue ?? "-")", line)
+        case .generation(let sequence, let generation, let body):
+            buffer.writeFrame("G \(sequence) \(generation)", body)
+        case .unreadable(let sequence, let kind, let body):
+            buffer.writeFrame("E \(sequence) \(kind.rawValue)", body)
+        case .context(let body): buffer.writeFrame("D", body)
+        case .notSent(let request, let reason): buffer.writeFrame("N \(request)", text: reason)
+        case .unavailable(let reason): buffer.writeFrame("P", text: reason)
+        }
+    }
+
+    package var encoded: ByteBuffer {
+        var buffer = ByteBuffer()
+        encode(into: &buffer)
+        return buffer
+    }
+}
+
+extension ByteBuffer {
+    fileprivate mutating func writeFrame(_ header: String, _ payload: ByteBuffer) {
+        reserveCapacity(minimumWritableBytes: header.utf8.count + payload.readableBytes + 2)
+        writeString(header)
+        writeInteger(UInt8(ascii: "\t"))
+        let start = writerIndex
+        writeImmutableBuffer(payload)
+        // A stray LF would split the frame in two: in JSON it can only be white space.
+        if payload.firstIndex(of: 0x0A) != nil {
+            for index in start..<writerIndex where getInteger(at: index, as: UInt8.self) == 0x0A {
+                setInteger(UInt8(ascii: " "), at: index)
+            }
+        }
+        writeInteger(UInt8(ascii: "\n"))
+    }
+
+    fileprivate mutating func writeFrame(_ header: String, text: String) {
+        writeFrame(header, ByteBuffer(string: text))
+    }
+}
