@@ -1,0 +1,47 @@
+# `make` alone lists the targets. What takes more than a few lines is in scripts/.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BINARY := .build/release/argus
+FORMATTED := Package.swift Sources Tests
+
+.PHONY: help run build test bench fmt lint check tidy codex setup clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+run: build ## install what is missing, build, and start Argus here (Ctrl-C stops all of it)
+	@exec $(BINARY) up $(ARGS)
+
+build: setup ## the release binary: .build/release/argus
+	@swift build -c release --static-swift-stdlib --product argus
+
+test: setup ## all tests, with their own Redis servers
+	@swift build --build-tests
+	@swift test --skip-build
+
+bench: build ## speed and memory with the demo runtime, as ratios in one run
+	@scripts/bench
+
+fmt: ## bring all Swift files into form
+	@swift format format --in-place --recursive --parallel $(FORMATTED)
+
+lint: ## say what `make fmt` would change, and what breaks a rule
+	@swift format lint --strict --recursive --parallel $(FORMATTED)
+
+check: setup lint tidy ## lint, build with warnings as errors, and the rules of the architecture
+
+tidy:
+	@swift build --build-tests
+	@swift test --skip-build --filter TidyTests
+
+codex: ## install Codex from PyPI into Argus's home, for `argus up`
+	@scripts/codex
+
+setup: ## install the system packages that are missing (apt, as root or by sudo)
+	@scripts/setup
+
+clean: ## remove what was built
+	@rm -rf .build
