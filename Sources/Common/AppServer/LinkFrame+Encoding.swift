@@ -8,7 +8,7 @@ extension WorkerFrame {
         case .attach(let token, let secret, let cursor):
             let place = cursor.map { "\($0.generation) \($0.sequence)" } ?? "- 0"
             buffer.writeFrame("A \(token) \(secret.exposed) \(place)", text: "")
-        case .send(let generation, let request, let line): buffer.writeFrame("S \(generation) \(request)", line)
+        case .send(let generation, let requestID, let line): buffer.writeFrame("S \(generation) \(requestID)", line)
         case .acknowledge(let sequence): buffer.writeFrame("K \(sequence)", text: "")
         case .forget(let entry): buffer.writeFrame("F \(entry)", text: "")
         case .context: buffer.writeFrame("C", text: "")
@@ -31,15 +31,15 @@ extension HostFrame {
             buffer.writeFrame("W \(generation) \(first) \(last)", body)
         case .refused(let code, let highest, let message):
             buffer.writeFrame("X \(code.rawValue) \(highest)", text: message)
-        case .line(let sequence, let request, let line):
-            buffer.writeFrame("L \(sequence) \(request?.rawValue ?? "-")", line)
+        case .line(let sequence, let requestID, let line):
+            buffer.writeFrame("L \(sequence) \(requestID ?? "-")", line)
         case .generation(let sequence, let generation, let body):
             buffer.writeFrame("G \(sequence) \(generation)", body)
-        case .unreadable(let sequence, let kind, let body):
+        case .report(let sequence, let kind, let body):
             buffer.writeFrame("E \(sequence) \(kind.rawValue)", body)
         case .context(let body): buffer.writeFrame("D", body)
-        case .notSent(let request, let reason): buffer.writeFrame("N \(request)", text: reason)
-        case .unavailable(let reason): buffer.writeFrame("P", text: reason)
+        case .notPassed(let requestID, let reason): buffer.writeFrame("N \(requestID)", text: reason)
+        case .cannotStart(let reason): buffer.writeFrame("P", text: reason)
         }
     }
 

@@ -11,15 +11,15 @@ extension WorkerFrame {
                 let sequence = Int(fields[4]), sequence >= 0
             else { break }
             if fields[3] == "-" { return .attach(token: token, secret: secret, cursor: nil) }
-            guard let generation = Generation(fields[3]) else { break }
-            let cursor = Cursor(generation: generation, sequence: sequence)
+            guard Cursor.ordinal(String(fields[3])) >= 0 else { break }
+            let cursor = Cursor(generation: String(fields[3]), sequence: sequence)
             return .attach(token: token, secret: secret, cursor: cursor)
         case ("S", 3):
-            guard let generation = Generation(fields[1]), let request = RequestID(fields[2]) else { break }
-            return .send(generation, request, line: payload)
+            guard !fields[1].isEmpty, !fields[2].isEmpty, fields[2] != "-" else { break }
+            return .send(generation: String(fields[1]), requestID: String(fields[2]), line: payload)
         case ("K", 2):
             guard let sequence = Int(fields[1]), sequence >= 0 else { break }
-            return .acknowledge(sequence)
+            return .acknowledge(sequence: sequence)
         case ("F", 2):
             guard !fields[1].isEmpty else { break }
             return .forget(entry: String(fields[1]))
@@ -38,29 +38,29 @@ extension HostFrame {
         switch (fields.first, fields.count) {
         case ("L", 3):
             guard let sequence = Int(fields[1]), sequence >= 0 else { break }
-            if fields[2] == "-" { return .line(sequence: sequence, nil, line: payload) }
-            guard let request = RequestID(fields[2]) else { break }
-            return .line(sequence: sequence, request, line: payload)
+            guard !fields[2].isEmpty else { break }
+            let requestID = fields[2] == "-" ? nil : String(fields[2])
+            return .line(sequence: sequence, requestID: requestID, line: payload)
         case ("W", 4):
-            guard let generation = Generation(fields[1]), let first = Int(fields[2]), let last = Int(fields[3]),
+            guard Cursor.ordinal(String(fields[1])) >= 0, let first = Int(fields[2]), let last = Int(fields[3]),
                 first >= 0, last >= 0
             else { break }
-            return .welcome(generation, first: first, last: last, body: payload)
+            return .welcome(generation: String(fields[1]), first: first, last: last, body: payload)
         case ("G", 3):
-            guard let sequence = Int(fields[1]), sequence >= 0, let generation = Generation(fields[2]) else { break }
-            return .generation(sequence: sequence, generation, body: payload)
+            guard let sequence = Int(fields[1]), sequence >= 0, Cursor.ordinal(String(fields[2])) >= 0 else { break }
+            return .generation(sequence: sequence, generation: String(fields[2]), body: payload)
         case ("E", 3):
-            guard let sequence = Int(fields[1]), sequence >= 0, let kind = Unreadable(rawValue: String(fields[2]))
+            guard let sequence = Int(fields[1]), sequence >= 0, let kind = Report(rawValue: String(fields[2]))
             else { break }
-            return .unreadable(sequence: sequence, kind, body: payload)
+            return .report(sequence: sequence, kind, body: payload)
         case ("X", 3):
             guard let code = Refusal(rawValue: String(fields[1])), let highest = StreamID(fields[2]) else { break }
             return .refused(code, highest: highest, message: String(buffer: payload))
         case ("N", 2):
-            guard let request = RequestID(fields[1]) else { break }
-            return .notSent(request, reason: String(buffer: payload))
+            guard !fields[1].isEmpty else { break }
+            return .notPassed(requestID: String(fields[1]), reason: String(buffer: payload))
         case ("D", 1): return .context(body: payload)
-        case ("P", 1): return .unavailable(reason: String(buffer: payload))
+        case ("P", 1): return .cannotStart(reason: String(buffer: payload))
         default: break
         }
         throw FrameHeader.malformed(fields)

@@ -2,16 +2,17 @@ import ArgusCore
 import NIOCore
 
 // The link between a worker and a runtime host. One frame is one line: header fields separated by a space, a TAB, the
-// payload, LF. A payload never contains LF.
+// payload, LF. A payload never contains LF. Generations are `<8 hex digits of the host>.<n>`; request ids are
+// `<inbox entry>.<attempt>.<step>`, without white space.
 
 /// From the worker to the host.
 package enum WorkerFrame: Sendable {
     /// Takes the link over. `cursor`: the last line this worker's Redis holds.
     case attach(token: StreamID, secret: Secret, cursor: Cursor?)
     /// Passes a line to the app-server, once per generation for each request id.
-    case send(Generation, RequestID, line: ByteBuffer)
+    case send(generation: String, requestID: String, line: ByteBuffer)
     /// Everything up to here is in Redis.
-    case acknowledge(Int)
+    case acknowledge(sequence: Int)
     /// An inbox entry is settled: its request ids won't come again.
     case forget(entry: String)
     /// Asks for the workspace's context files.
@@ -29,33 +30,36 @@ package enum HostFrame: Sendable {
         case busy
     }
 
-    package enum Unreadable: String, Sendable {
-        case garbage, long
+    package enum Report: String, Sendable {
+        /// A line that is no JSON.
+        case garbage
+        /// A line over the limit.
+        case long
     }
 
-    /// Attached. `body`: `{"initialize":…,"unanswered":["rid",…],"pid":n}`; lines from the cursor on follow. The
-    /// journal is empty when `first` is `last` + 1.
-    case welcome(Generation, first: Int, last: Int, body: ByteBuffer)
+    /// Attached: the lines behind the cursor follow. `body`: `{"initialize":…,"unanswered":["rid",…],"pid":n}`.
+    /// The journal is empty when `first` is `last` + 1.
+    case welcome(generation: String, first: Int, last: Int, body: ByteBuffer)
     case refused(Refusal, highest: StreamID, message: String)
     /// A line of the app-server. With a request id it is that request's response, and its `id` is the host's integer.
-    case line(sequence: Int, RequestID?, line: ByteBuffer)
+    case line(sequence: Int, requestID: String?, line: ByteBuffer)
     /// The app-server died, and this generation runs now. `body`: `{"initialize":…,"reason":"exit code 1"}`.
-    case generation(sequence: Int, Generation, body: ByteBuffer)
+    case generation(sequence: Int, generation: String, body: ByteBuffer)
     /// `body`: `{"bytes":n,"text":"the first 4 KiB"}`.
-    case unreadable(sequence: Int, Unreadable, body: ByteBuffer)
+    case report(sequence: Int, Report, body: ByteBuffer)
     /// `body`: `{"files":[{"name","content"}],"hash"}`.
     case context(body: ByteBuffer)
     /// Not passed on: it was meant for another generation.
-    case notSent(RequestID, reason: String)
+    case notPassed(requestID: String, reason: String)
     /// The app-server can't be started at present; the host keeps trying.
-    case unavailable(reason: String)
+    case cannotStart(reason: String)
 }
 
 extension HostFrame {
     /// Its place in the output's order, for frames that have one.
     package var sequence: Int? {
         switch self {
-        case .line(let sequence, _, _), .generation(let sequence, _, _), .unreadable(let sequence, _, _): sequence
+        case .line(let sequence, _, _), .generation(let sequence, _, _), .report(let sequence, _, _): sequence
         default: nil
         }
     }
