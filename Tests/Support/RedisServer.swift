@@ -1,0 +1,108 @@
+import ArgusCore
+import ArgusRedis
+import Foundation
+import Logging
+import NIOConcurrencyHelpers
+
+/// A private `redis-server` on a Unix socket in a directory of its own.
+package final class RedisServer: Sendable {
+    package struct Options: Sendable {
+        /// Of the default user.
+        package var password: String?
+        package var appendOnly = false
+        /// `always`, `everysec` or `no`.
+        package var appendFsync = "always"
+        /// Further lines of redis.conf.
+        package var lines: [String] = []
+
+        package init() {}
+    }
+
+    package let socket: String
+    package let directory: TemporaryDirectory
+    private let options: Options
+    private let child: NIOLockedValueBox<ChildProcess?>
+
+    private init(_ options: Options) throws {
+        self.options = options
+        directory = try TemporaryDirectory("redis")
+        socket = directory.file("redis.sock")
+        child = NIOLockedValueBox(nil)
+        let lines =
+            [
+                "port 0", "unixsocket \(socket)", "save \"\"", "dir \(directory.path)", "daemonize no",
+                "appendonly \(options.appendOnly ? "yes" : "no")", "appendfsync \(options.appendFsync)",
+            ] + (options.password.map { ["requirepass \($0)"] } ?? []) + options.lines
+        _ = try directory.write(lines.joined(separator: "\n") + "\n", to: "redis.conf")
+    }
+
+    package static func start(_ options: Options = Options()) async throws -> RedisServer {
+        let server = try RedisServer(options)
+        try await server.launch()
+        return server
+    }
+
+    /// `unix://…`, for ARGUS_REDIS_URL.
+    package var url: String { "unix://\(socket)" + (options.password.map { "?password=\($0)" } ?? "") }
+    package var configuration: RedisConfiguration { get throws { try RedisConfiguration(url: url) } }
+    package var pid: pid_t? { child.withLockedValue { $0?.pid } }
+    package var log: String { child.withLockedValue { $0?.log } ?? "" }
+
+    /// Starts it again, on the same data when `appendOnly`. Returns when it answers.
+    package func launch() async throws {
+        let process = try await ChildProcess.start("redis-server", [directory.file("redis.conf")])
+        child.withLockedValue { $0 = process }
+        try await within(.seconds(10), "redis-server answers; it wrote:\n\(process.log)") {
+            try await self.withClient { _ in }
+        }
+    }
+
+    /// As a crash does it.
+    package func kill() async {
+        await child.withLockedValue { $0 }?.terminate()
+    }
+
+    /// As an operator does it: SIGTERM, with the append-only file flushed.
+    package func stop() async throws {
+        let process = child.withLockedValue { $0 }
+        process?.signal(SIGCONT)
+        process?.signal(SIGTERM)
+        try await process?.waitUntilExit()
+    }
+
+    package func restart() async throws {
+        try await stop()
+        try await launch()
+    }
+
+    /// As a stalled machine does it: connections stay open, nothing answers.
+    package func pause() {
+        child.withLockedValue { $0 }?.signal(SIGSTOP)
+    }
+
+    package func resume() {
+        child.withLockedValue { $0 }?.signal(SIGCONT)
+    }
+
+    /// A client that is connected while `body` runs.
+    package func withClient<Result: Sendable>(
+        _ name: String = "test", logger: Logger = .quiet, body: @Sendable (RedisClient) async throws -> Result
+    ) async throws -> Result {
+        let client = RedisClient(try configuration, name: name, logger: logger)
+        return try await running([{ try await client.run() }]) {
+            try await client.waitUntilReady()
+            return try await body(client)
+        }
+    }
+
+    /// One command over a connection of its own: for looking in from outside.
+    @discardableResult
+    package func command(_ words: RedisArgument...) async throws -> RESPValue {
+        try await withClient("inspector") { try await $0.send(words) }
+    }
+}
+
+extension Logger {
+    /// Logs nothing.
+    package static var quiet: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
+}
