@@ -85,6 +85,7 @@ package final class RedisServer: Sendable {
     }
 
     /// A client that is connected while `body` runs.
+    @discardableResult
     package func withClient<Result: Sendable>(
         _ name: String = "test", logger: Logger = .quiet, body: @Sendable (RedisClient) async throws -> Result
     ) async throws -> Result {
