@@ -64,6 +64,11 @@ package struct ClientID: Hashable, Sendable, CustomStringConvertible {
         self.rawValue = rawValue
     }
 
+    /// The ingress process that the connection belongs to.
+    package var ingress: String {
+        rawValue.lastIndex(of: ".").map { String(rawValue[..<$0]) } ?? rawValue
+    }
+
     package var description: String { rawValue }
 }
 

@@ -1,0 +1,40 @@
+import ArgusCore
+import ArgusQueue
+import ArgusRedis
+import ArgusService
+import Logging
+import ServiceLifecycle
+
+/// The scheduler process: wakes sessions whose time has come. Any number of them may run; every step is one script, so two
+/// that do the same do it once.
+package enum SchedulerServices {
+    package static func make(_ configuration: Configuration, logger: Logger) throws -> [any Service] {
+        let id = RandomHex.make(bytes: 6)
+        let redis = RedisClient(configuration.redis, name: "argus-scheduler-\(id)", logger: logger)
+        let keys = QueueKeys(prefix: configuration.redisPrefix, shards: configuration.shards)
+        let queue = SessionQueue(redis: redis, keys: keys, limits: QueueLimits())
+        return [
+            redis,
+            ArgusService.Presence(role: "scheduler", id: id, prefix: configuration.redisPrefix, redis: redis, logger: logger),
+            DelayedSessions(queue: queue, logger: logger),
+        ]
+    }
+}
+
+/// Makes delayed sessions ready when they are due. A session waits here after its owners died several times in a row.
+struct DelayedSessions: Service {
+    let queue: SessionQueue
+    let logger: Logger
+
+    func run() async throws {
+        try await runUntilShutdown {
+            do {
+                let woken = try await queue.promoteDelayed()
+                if woken > 0 { logger.info("delayed sessions woken", metadata: ["count": "\(woken)"]) }
+            } catch {
+                logger.debug("looking for delayed sessions failed", metadata: ["error": "\(error)"])
+            }
+            try await Task.sleep(for: .milliseconds(500))
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import ArgusCore
+import ArgusQueue
+import ArgusRedis
+import ArgusService
+import Logging
+import ServiceLifecycle
+
+/// Takes sessions that have work, and runs an owner for each until it lets go.
+///
+/// Stopping: no more claims; each owner writes what it holds and releases its session, so that another worker has it at
+/// once. Running turns go on in their runtimes.
+struct Claimer: Service {
+    let worker: String
+    let pool: String
+    /// How many sessions this worker owns at most. Those with a running turn are taken beyond it.
+    let capacity: Int
+    let queue: SessionQueue
+    let reader: ReadyReader
+    let owners: Owners
+    let makeOwner: @Sendable (SessionID, FencingToken, Mailbox) -> SessionOwner
+    let logger: Logger
+
+    func run() async throws {
+        let (entries, feed) = AsyncStream.makeStream(of: ReadySession.self)
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask {
+                defer {
+                    feed.finish()
+                    owners.stop()
+                }
+                try await runUntilShutdown { await read(into: feed) }
+            }
+            for await entry in entries {
+                guard let (owner, claim) = await claim(entry) else { continue }
+                group.addTask {
+                    let ending = await owner.run(claim)
+                    owners.remove(entry.session)
+                    logger.debug("session let go", metadata: ["session": "\(entry.session)", "ending": "\(ending)"])
+                }
+            }
+        }
+    }
+
+    private func read(into feed: AsyncStream<ReadySession>.Continuation) async {
+        do {
+            let free = max(0, min(capacity - owners.count, 64))
+            let ready = try await reader.sessions(pool: pool, capacity: free, blockingFor: .seconds(2))
+            for entry in ready { feed.yield(entry) }
+        } catch is CancellationError {
+            return
+        } catch {
+            logger.debug("reading ready sessions failed", metadata: ["error": "\(error)"])
+            try? await Task.sleep(for: .milliseconds(200))
+        }
+    }
+
+    /// Unclaimed or unreleased, an entry stays pending and is reaped after one lease.
+    private func claim(_ entry: ReadySession) async -> (SessionOwner, Claim)? {
+        do {
+            guard let claim = try await queue.claim(entry, worker: worker) else { return nil }
+            let mailbox = Mailbox()
+            guard owners.add(entry.session, entry.token, mailbox) else {
+                // Stopping, or an older ownership is still ending here: the entry goes back.
+                _ = try await queue.release(entry.session, entry.token)
+                return nil
+            }
+            return (makeOwner(entry.session, entry.token, mailbox), claim)
+        } catch {
+            logger.warning("claim failed", metadata: ["session": "\(entry.session)", "error": "\(error)"])
+            return nil
+        }
+    }
+}

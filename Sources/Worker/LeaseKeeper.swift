@@ -1,0 +1,67 @@
+import ArgusCore
+import ArgusQueue
+import ArgusRedis
+import ArgusService
+import Logging
+import ServiceLifecycle
+
+/// Renews what this worker owns, and tells each owner what the renewal showed: a lost session, or new input.
+struct LeaseKeeper: Service {
+    static let interval = Duration.milliseconds(750)
+
+    let worker: String
+    let queue: SessionQueue
+    let owners: Owners
+    let logger: Logger
+
+    /// Stops after the claimer, so that owners which are still handing over keep their leases.
+    func run() async throws {
+        try await runUntilShutdown {
+            do {
+                try await renew(owners.all)
+            } catch {
+                logger.debug("renewal failed", metadata: ["error": "\(error)"])
+            }
+            try await Task.sleep(for: Self.interval)
+        }
+    }
+
+    private func renew(_ owned: [(session: SessionID, token: FencingToken)]) async throws {
+        guard !owned.isEmpty else { return }
+        let renewed = try await queue.renew(worker: worker, owned: owned)
+        for (session, _) in owned {
+            guard let mailbox = owners.mailbox(of: session) else { continue }
+            mailbox.signal { mail in
+                mail.isTick = true
+                if let last = renewed[session] {
+                    mail.lastInbox = last
+                } else {
+                    mail.isLost = true
+                }
+            }
+        }
+    }
+}
+
+/// Finds sessions whose owner is gone and makes them ready again.
+struct Reaper: Service {
+    let pool: String
+    let queue: SessionQueue
+    let redis: RedisClient
+    let logger: Logger
+
+    func run() async throws {
+        try await runUntilShutdown {
+            try await Task.sleep(for: .milliseconds(Int.random(in: 400...600)))
+            // Right after a reconnect nobody has had the chance to renew.
+            guard let since = redis.readySince, .now - since > queue.limits.lease else { return }
+            do {
+                for session in try await queue.reap(pool: pool) {
+                    logger.notice("session taken from a silent owner", metadata: ["session": "\(session)"])
+                }
+            } catch {
+                logger.debug("reaping failed", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}

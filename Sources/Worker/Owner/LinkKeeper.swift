@@ -1,0 +1,103 @@
+import ArgusAppServer
+import ArgusCore
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+
+package struct LinkSettings: Sendable {
+    package let lineLimitBytes: Int
+    package let firstBackoff: Duration
+    package let longestBackoff: Duration
+
+    package init(
+        lineLimitBytes: Int, firstBackoff: Duration = .milliseconds(50), longestBackoff: Duration = .seconds(2)
+    ) {
+        self.lineLimitBytes = lineLimitBytes
+        self.firstBackoff = firstBackoff
+        self.longestBackoff = longestBackoff
+    }
+}
+
+/// Keeps the link to a session's runtime host up for as long as the session is owned.
+///
+///     connect ──▶ attach(token, secret, cursor) ──welcome──▶ up ──closed──▶ connect
+///        ▲              └──refused: backoff, the owner is told          │
+///        └───────────────────────────backoff────────────────────────────┘
+final class LinkKeeper: Sendable {
+    /// The last line that Redis knows of: what the host is asked to go on from.
+    let cursor = NIOLockedValueBox<Cursor?>(nil)
+    private let request: RuntimeRequest
+    private let token: StreamID
+    private let driver: any RuntimeDriver
+    private let mailbox: Mailbox
+    private let settings: LinkSettings
+    private let logger: Logger
+
+    init(
+        request: RuntimeRequest, token: StreamID, driver: any RuntimeDriver, mailbox: Mailbox, settings: LinkSettings,
+        logger: Logger
+    ) {
+        self.request = request
+        self.token = token
+        self.driver = driver
+        self.mailbox = mailbox
+        self.settings = settings
+        self.logger = logger
+    }
+
+    func run() async {
+        var backoff = settings.firstBackoff
+        while !Task.isCancelled {
+            do {
+                let link = try await connect()
+                backoff = settings.firstBackoff
+                await withTaskCancellationHandler {
+                    await link.closed()
+                } onCancel: {
+                    link.close()
+                }
+                if Task.isCancelled { return }
+                mailbox.signal { $0.link.append(.down("the runtime host closed the connection")) }
+            } catch is CancellationError {
+                return
+            } catch {
+                logger.warning("link failed", metadata: ["session": "\(request.session)", "error": "\(error)"])
+                mailbox.signal { mail in
+                    mail.link.append(.down("\(error)"))
+                    if let refused = error as? LinkRefused, let highest = refused.highest { mail.outranked = highest }
+                }
+                try? await Task.sleep(for: backoff)
+                backoff = min(backoff * 2, settings.longestBackoff)
+            }
+        }
+    }
+
+    private func connect() async throws -> RuntimeLink {
+        let box = NIOLockedValueBox<(link: RuntimeLink, verdict: EventLoopFuture<Void>)?>(nil)
+        let channel = try await driver.connect(request) { [mailbox, settings] channel in
+            channel.eventLoop.makeCompletedFuture {
+                let verdict = channel.eventLoop.makePromise(of: Void.self)
+                let link = RuntimeLink(channel: channel)
+                box.withLockedValue { $0 = (link, verdict.futureResult) }
+                try channel.pipeline.syncOperations.addHandler(
+                    RuntimeLinkHandler(
+                        mailbox: mailbox, link: link, lineLimit: settings.lineLimitBytes + 4096, verdict: verdict))
+            }
+        }
+        guard let (link, verdict) = box.withLockedValue({ $0 }) else {
+            throw ArgusError(.internal, "the runtime driver returned a channel that it did not configure")
+        }
+        guard let secret = Secret(request.secret) else {
+            throw ArgusError(.internal, "the session has no link secret: delete it and start a new one")
+        }
+        let from = cursor.withLockedValue { $0 }
+        link.send([.attach(token: token, secret: secret, cursor: from)])
+        do {
+            try await verdict.get()
+        } catch {
+            channel.close(promise: nil)
+            throw error
+        }
+        return link
+    }
+}

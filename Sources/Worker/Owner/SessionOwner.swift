@@ -1,0 +1,253 @@
+import ArgusAppServer
+import ArgusCore
+import ArgusQueue
+import ArgusRedis
+import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+
+/// Owns one session for as long as this worker holds its live entry: reads its inbox, keeps the link to its runtime host,
+/// lets the machine decide, writes to Redis, then sends.
+///
+///     claimed ──▶ read the inbox whole ──▶ link up ──▶ ( mail → machine → commit → send )* ──▶ released │ lost │ removed
+///
+/// One task, one loop: what arrives while a commit is under way is dealt with together in the next round.
+package struct SessionOwner: Sendable {
+    package enum Ending: Sendable {
+        case released, lost, removed
+    }
+
+    package let session: SessionID
+    package let token: FencingToken
+    package let mailbox: Mailbox
+    let queue: SessionQueue
+    let presence: ArgusQueue.Presence
+    let driver: any RuntimeDriver
+    let settings: SessionSettings
+    let linkSettings: LinkSettings
+    let logger: Logger
+
+    /// How long a session that owes nothing stays with its owner, in case more comes.
+    private static let linger = Duration.seconds(5)
+    private static let inboxBatch = 256
+
+    package func run(_ claim: Claim) async -> Ending {
+        let machine = SessionMachine(session: session, settings: settings, claim: claim, now: .now)
+        let keeper = LinkKeeper(
+            request: RuntimeRequest(session: session, secret: claim.secret), token: token.id, driver: driver,
+            mailbox: mailbox, settings: linkSettings, logger: logger)
+        keeper.cursor.withLockedValue { $0 = claim.cursor.flatMap { Cursor($0) } }
+        return await withTaskGroup(of: Ending?.self) { group in
+            var round = OwnerRound(owner: self, machine: machine, revision: claim.revision)
+            let ready = await round.readInbox()
+            if ready { group.addTask { await keeper.run(); return nil } }
+            group.addTask { [round] in
+                var round = round
+                return await round.run(keeper, idleAfter: Self.linger)
+            }
+            var ending = Ending.lost
+            for await result in group {
+                guard let result else { continue }
+                ending = result
+                break
+            }
+            group.cancelAll()
+            return ending
+        }
+    }
+
+    static var inboxBatchCount: Int { inboxBatch }
+}
+
+/// The loop of one ownership, and what it remembers from round to round.
+struct OwnerRound: Sendable {
+    let owner: SessionOwner
+    var machine: SessionMachine
+    var revision: Int
+    private var link: RuntimeLink?
+    private var restingSince: ContinuousClock.Instant?
+    private var hasLost = false
+    private var lookedAtClients = ContinuousClock.now
+    /// Longer than the presence of an ingress lives, so that one which is just reconnecting is not taken for dead.
+    private static let clientCheck = Duration.seconds(7)
+
+    init(owner: SessionOwner, machine: SessionMachine, revision: Int) {
+        self.owner = owner
+        self.machine = machine
+        self.revision = revision
+    }
+
+    mutating func run(_ keeper: LinkKeeper, idleAfter linger: Duration) async -> SessionOwner.Ending {
+        while !hasLost {
+            await flush(keeper)
+            if machine.isRemoved { return await remove() }
+            let mail = await owner.mailbox.next()
+            if mail.isLost { return .lost }
+            if mail.isStopping || Task.isCancelled {
+                await flush(keeper)
+                return await release()
+            }
+            if let highest = mail.outranked { return await release(above: highest) }
+            await take(mail)
+            if let ending = await rest(linger, isTick: mail.isTick) { return ending }
+        }
+        return .lost
+    }
+
+    private mutating func take(_ mail: Mail) async {
+        stamp()
+        for change in mail.link {
+            switch change {
+            case .up(let link): self.link = link
+            case .down(let reason):
+                link = nil
+                machine.linkLost(reason)
+            }
+        }
+        for frame in mail.frames { machine.handle(frame) }
+        if mail.isWoken || mail.lastInbox.map({ $0 > machine.inboxCursor }) == true { _ = await readInbox() }
+        if mail.isTick {
+            machine.tick()
+            await dropDeadClients()
+        }
+    }
+
+    private mutating func stamp() {
+        machine.now = .now
+        machine.wallClock = Int(Date().timeIntervalSince1970 * 1000)
+    }
+
+    /// Reads what the inbox holds beyond the cursor.
+    /// - Returns: false if Redis did not answer; the next wake or renewal tries again.
+    mutating func readInbox() async -> Bool {
+        stamp()
+        while true {
+            do {
+                let entries = try await owner.queue.inbox(
+                    owner.session, after: machine.inboxCursor, count: SessionOwner.inboxBatchCount)
+                for (id, entry) in entries { machine.handle(id, entry) }
+                if entries.count < SessionOwner.inboxBatchCount { return true }
+            } catch {
+                owner.mailbox.signal { $0.isWoken = true }
+                return false
+            }
+        }
+    }
+
+    /// Clients of an ingress that died without a word are closed in its place.
+    private mutating func dropDeadClients() async {
+        guard !machine.clients.isEmpty, .now - lookedAtClients > Self.clientCheck else { return }
+        lookedAtClients = .now
+        let ingresses = Set(machine.clients.map(\.ingress))
+        guard let alive = try? await owner.presence.alive(ingresses: ingresses) else { return }
+        for client in machine.clients where !alive.contains(client.ingress) {
+            let entry = InboxEntry(kind: .close, fields: ["client": ByteBuffer(string: client.rawValue)])
+            _ = try? await owner.queue.enqueue(owner.session, entry, dedupe: "close:\(client)")
+        }
+    }
+
+    /// Writes the effects, then sends, until nothing is left to do.
+    private mutating func flush(_ keeper: LinkKeeper) async {
+        while machine.hasOutput {
+            let output = machine.takeOutput()
+            if !output.effects.isEmpty || output.cursor != nil {
+                guard await commit(output) else {
+                    hasLost = true
+                    return
+                }
+                if let cursor = output.cursor.flatMap({ Cursor($0) }) {
+                    keeper.cursor.withLockedValue { $0 = cursor }
+                    link?.send(output.sends + [.acknowledge(sequence: cursor.sequence)])
+                } else {
+                    link?.send(output.sends)
+                }
+            } else {
+                link?.send(output.sends)
+            }
+            machine.sent()
+        }
+    }
+
+    /// - Returns: false when the session is no longer ours.
+    private mutating func commit(_ output: SessionMachine.Output) async -> Bool {
+        var delay = Duration.milliseconds(20)
+        while !Task.isCancelled {
+            do {
+                let result = try await owner.queue.commit(
+                    owner.session, owner.token, revision: revision, cursor: output.cursor,
+                    effects: output.effects, kind: output.mustNotFail ? .settle : .publish)
+                switch result {
+                case .committed(let ids, _):
+                    revision += 1
+                    machine.committed(requestIDs: requestIDs(output.effects, ids))
+                    return true
+                case .fenced:
+                    owner.logger.notice("owner fenced", metadata: ["session": "\(owner.session)"])
+                    return false
+                case .stale(let current, _):
+                    // The answer to an earlier try was lost. Its event ids are lost with it, and the machine needs them
+                    // for open questions: another owner, or this worker's next claim, reads them from Redis.
+                    guard current == revision + 1, !hasRequests(output.effects) else { return false }
+                    revision += 1
+                    return true
+                case .full:
+                    owner.logger.error("redis is full", metadata: ["session": "\(owner.session)"])
+                }
+            } catch {
+                owner.logger.warning(
+                    "commit failed, trying again", metadata: ["session": "\(owner.session)", "error": "\(error)"])
+            }
+            // Redis is away or full. Trying again is bounded by the lease: the keeper says when it is lost.
+            try? await Task.sleep(for: delay)
+            delay = min(delay * 2, .seconds(1))
+        }
+        return false
+    }
+
+    private func hasRequests(_ effects: [Effect]) -> Bool {
+        effects.contains { if case .request = $0 { true } else { false } }
+    }
+
+    private func requestIDs(_ effects: [Effect], _ ids: [StreamID?]) -> [StreamID] {
+        zip(effects, ids).compactMap { effect, id in
+            if case .request = effect { id } else { nil }
+        }
+    }
+
+    private mutating func rest(_ linger: Duration, isTick: Bool) async -> SessionOwner.Ending? {
+        guard machine.owesNothing, !machine.hasOutput else {
+            restingSince = nil
+            return nil
+        }
+        guard let since = restingSince else {
+            restingSince = .now
+            return nil
+        }
+        guard isTick, .now - since > linger else { return nil }
+        return await release()
+    }
+
+    /// - Parameter highest: a token that the runtime host remembers and ours is below (Redis lost its newest writes): the
+    ///   next one must be above it.
+    private func release(above highest: StreamID? = nil) async -> SessionOwner.Ending {
+        do {
+            _ = try await owner.queue.release(owner.session, owner.token, above: highest)
+            return .released
+        } catch {
+            owner.logger.warning("release failed", metadata: ["session": "\(owner.session)", "error": "\(error)"])
+            return .lost
+        }
+    }
+
+    private func remove() async -> SessionOwner.Ending {
+        do {
+            try await owner.driver.remove(owner.session)
+            _ = try await owner.queue.remove(owner.session, owner.token)
+            return .removed
+        } catch {
+            owner.logger.error("removal failed", metadata: ["session": "\(owner.session)", "error": "\(error)"])
+            return .lost
+        }
+    }
+}

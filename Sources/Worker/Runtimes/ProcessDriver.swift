@@ -1,0 +1,89 @@
+import ArgusCore
+import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+
+/// Runtimes as local processes: a detached `argus runtime-host` for each session, reached over a Unix socket.
+///
+/// The host is nobody's child: the death of the worker that started it changes nothing for it. Two workers that start one
+/// session's host at the same moment make one host, because the second finds the lock taken and exits.
+package struct ProcessDriver: RuntimeDriver {
+    package struct Settings: Sendable {
+        package let home: String
+        package let workspace: String
+        package let runtimeCommand: String
+        package let lineLimitBytes: Int
+        package let journalLimitBytes: Int
+        package let startTimeout: Duration
+    }
+
+    private let settings: Settings
+    private let group: any EventLoopGroup
+    private let logger: Logger
+
+    package init(_ settings: Settings, group: any EventLoopGroup, logger: Logger) {
+        self.settings = settings
+        self.group = group
+        self.logger = logger
+    }
+
+    package func connect(
+        _ request: RuntimeRequest, configure: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+    ) async throws -> any Channel {
+        let path = RuntimePaths(home: settings.home).socket(of: request.session)
+        let bootstrap = ClientBootstrap(group: group).channelInitializer { configure($0) }
+        if let channel = try? await bootstrap.connect(unixDomainSocketPath: path).get() { return channel }
+        let log = try HostProcess.start(request, socket: path, settings: settings)
+        logger.info("runtime host started", metadata: ["session": "\(request.session)"])
+        let deadline = ContinuousClock.now + settings.startTimeout
+        while true {
+            do {
+                return try await bootstrap.connect(unixDomainSocketPath: path).get()
+            } catch {
+                guard ContinuousClock.now < deadline else {
+                    throw ArgusError(.unavailable, "the runtime host does not come up; its log is \(log)", cause: error)
+                }
+                // The host announces itself by listening: there is nothing else to wait on.
+                try await Task.sleep(for: .milliseconds(5))
+            }
+        }
+    }
+
+    package func remove(_ session: SessionID) async throws {
+        let paths = RuntimePaths(home: settings.home)
+        for path in [paths.socket(of: session), paths.socket(of: session) + ".token"] {
+            try? FileManager.default.removeItem(atPath: path)
+        }
+    }
+}
+
+/// Where the files of local runtime hosts lie.
+package struct RuntimePaths: Sendable {
+    /// A Unix socket's path has at most 107 bytes; the names here need 32 of them.
+    private static let longestHome = 72
+    package let folder: String
+
+    package init(home: String) {
+        if home.utf8.count <= Self.longestHome {
+            folder = home + "/run"
+        } else {
+            folder = "/tmp/argus-\(getuid())-\(FNV.hex(home))"
+        }
+    }
+
+    package func socket(of session: SessionID) -> String {
+        // Session ids may have 64 characters: those that don't fit are named by their hash.
+        let name = session.rawValue.utf8.count <= 24 ? session.rawValue : FNV.hex(session.rawValue)
+        return "\(folder)/\(name).sock"
+    }
+}
+
+/// FNV-1a, 64 bits: names files, protects nothing.
+enum FNV {
+    static func hex(_ text: String) -> String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return String(hash, radix: 16)
+    }
+}

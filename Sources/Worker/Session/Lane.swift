@@ -1,0 +1,302 @@
+import ArgusCore
+
+/// The authority on what one thread does next: one turn at a time, in the order of arrival.
+///
+///     idle ──add──▶ context ──▶ startThread ──▶ startTurn ──▶ running ──completed──▶ idle
+///                      └───────(thread known)──────▲  │            │
+///                                                  │  └─ not loaded: resumeThread ─┐
+///                     runtime died: resumeThread ──┤                               │
+///                          ▼                       └───────────────────────────────┘
+///                      readRecord ──▶ settle from the record │ running │ revert ──▶ startTurn (attempt + 1)
+///
+/// Pure: every event returns what to do; the session carries it out. A lane with a row holds exactly one turn.
+package struct Lane: Sendable {
+    package enum Action: Sendable, Equatable {
+        /// Ask the runtime host for the project context, then call `contextArrived`.
+        case fetchContext
+        /// Write the row before anything leaves.
+        case begin
+        case persist
+        /// Send the request that the row's step names.
+        case request
+        case answerStarted
+        case settle(Ending)
+        case bury(reason: String)
+    }
+
+    package enum Ending: Sendable, Equatable {
+        case completed(answer: String?)
+        case interrupted
+        case failed(message: String)
+        /// The runtime refused the request; a raw client gets its error as it is.
+        case refused
+    }
+
+    package private(set) var row: LaneRow?
+    package private(set) var waiting: [TurnInput] = []
+    package private(set) var running: [TurnInput] = []
+    package private(set) var awaitsContext = false
+    /// Whether the runtime was asked to load the thread in this try already.
+    private var hasResumed = false
+    /// A checkup reads the record of a turn that may be fine.
+    private var isCheckup = false
+    /// `/new` came while the thread was being started: it gets no name.
+    package var isDetached = false
+    package let attempts: Int
+    package let mode: QueueMode
+
+    package init(attempts: Int, mode: QueueMode) {
+        self.attempts = attempts
+        self.mode = mode
+    }
+
+    /// A lane as another worker left it. Its inputs arrive through `adopt` as the inbox is read.
+    package init(row: LaneRow, attempts: Int, mode: QueueMode) {
+        self.init(attempts: attempts, mode: mode)
+        self.row = row
+    }
+
+    package var isIdle: Bool { row == nil && !awaitsContext && waiting.isEmpty }
+    package var isBusy: Bool { row != nil || awaitsContext }
+
+    // MARK: Inputs
+
+    package mutating func add(_ input: TurnInput) {
+        waiting.append(input)
+    }
+
+    /// An input that the row already carries.
+    package mutating func adopt(_ input: TurnInput) {
+        running.append(input)
+    }
+
+    /// Takes what waits and lies before `limit` out of the lane.
+    package mutating func dropWaiting(before limit: StreamID) -> [TurnInput] {
+        let dropped = waiting.filter { $0.entry < limit }
+        waiting.removeAll { $0.entry < limit }
+        return dropped
+    }
+
+    package mutating func takeEnsures() -> [TurnInput] {
+        let taken = waiting.filter(\.isEnsure)
+        waiting.removeAll(where: \.isEnsure)
+        return taken
+    }
+
+    package mutating func takeWaiting() -> [TurnInput] {
+        defer { waiting = [] }
+        return waiting
+    }
+
+    package mutating func markRunningAnswered() {
+        for index in running.indices { running[index].isAnswered = true }
+    }
+
+    // MARK: Starting
+
+    /// Begins the next turn if the lane is free.
+    package mutating func next(thread: String?, name: String?, now: Int) -> [Action] {
+        guard !isBusy, let first = waiting.first else { return [] }
+        if first.text != nil {
+            awaitsContext = true
+            return [.fetchContext]
+        }
+        return start(thread: thread, name: name, now: now)
+    }
+
+    package mutating func contextArrived(thread: String?, name: String?, now: Int) -> [Action] {
+        guard awaitsContext else { return [] }
+        awaitsContext = false
+        return row == nil && !waiting.isEmpty ? start(thread: thread, name: name, now: now) : []
+    }
+
+    private mutating func start(thread: String?, name: String?, now: Int) -> [Action] {
+        let first = waiting[0]
+        var count = 1
+        if mode == .collect, first.text != nil {
+            count = waiting.prefix { $0.text != nil }.count
+        }
+        running = Array(waiting.prefix(count))
+        waiting.removeFirst(count)
+        var row = LaneRow(
+            kind: .text, step: thread == nil ? .startThread : .startTurn, thread: thread, name: name,
+            entries: running.map(\.entry), messageID: "argus-\(first.entry)", client: first.asker?.client,
+            startedAtMilliseconds: now)
+        switch first.content {
+        case .text: break
+        case .ensure: row.kind = .ensure
+        case .raw(let message):
+            row.kind = .raw
+            if let own = message.params?["clientUserMessageId"]?.string { row.messageID = own }
+        }
+        hasResumed = false
+        self.row = row
+        return [.begin, .request]
+    }
+
+    // MARK: Answers
+
+    package mutating func threadStarted(_ thread: String) -> [Action] {
+        guard row?.step == .startThread else { return [] }
+        row?.thread = thread
+        if row?.kind == .ensure { return [.answerStarted] + end(.completed(answer: nil)) }
+        return request(.startTurn)
+    }
+
+    package mutating func turnAccepted(_ turn: String) -> [Action] {
+        guard row?.step == .startTurn else { return [] }
+        row?.turn = turn
+        row?.step = .running
+        return [.persist, .answerStarted]
+    }
+
+    package mutating func refused(message: String) -> [Action] {
+        guard let row else { return [] }
+        switch row.step {
+        case .startTurn where row.kind != .foreign && !hasResumed && message.contains("thread not found"):
+            hasResumed = true
+            return request(.resumeThread)
+        case .startThread, .startTurn:
+            return end(.refused)
+        case .resumeThread where isUnknownThread(message):
+            // A thread without a turn leaves no record: nothing of it can be lost by starting it anew.
+            if row.kind == .text {
+                self.row?.thread = nil
+                return row.isRecovering ? retry(.startThread) : request(.startThread)
+            }
+            return end(.refused)
+        case .resumeThread:
+            return end(.refused)
+        case .readRecord where isCheckup:
+            isCheckup = false
+            self.row?.step = .running
+            return [.persist]
+        case .readRecord: return retry(.startTurn)
+        case .revert:
+            self.row?.isContinuation = true
+            return retry(.startTurn)
+        case .running: return []
+        }
+    }
+
+    private func isUnknownThread(_ message: String) -> Bool {
+        message.contains("no rollout found") || message.contains("thread not found")
+    }
+
+    package mutating func resumed() -> [Action] {
+        guard row?.step == .resumeThread else { return [] }
+        hasResumed = true
+        return request(row?.isRecovering == true ? .readRecord : .startTurn)
+    }
+
+    package mutating func recordRead(_ turns: [TurnRecord]) -> [Action] {
+        guard let row, row.step == .readRecord else { return [] }
+        let wasCheckup = isCheckup
+        isCheckup = false
+        switch RecordVerdict(messageID: row.messageID, knownTurn: row.turn, turns: turns) {
+        case .finished(let record):
+            return end(record.status == .failed ? .failed(message: record.error ?? "the turn failed")
+                : .completed(answer: record.answer ?? row.answer))
+        case .active(let turn):
+            self.row?.turn = turn
+            self.row?.step = .running
+            self.row?.isRecovering = false
+            return [.persist]
+        case .revert where wasCheckup, .continueAfter where wasCheckup, .absent where wasCheckup:
+            return end(.interrupted)
+        case .revert(let turn):
+            guard row.attempt < attempts else { return [.bury(reason: exhausted)] }
+            self.row?.turn = turn
+            return request(.revert)
+        case .continueAfter:
+            self.row?.isContinuation = true
+            return retry(.startTurn)
+        case .absent:
+            return retry(.startTurn)
+        }
+    }
+
+    package mutating func reverted() -> [Action] {
+        guard row?.step == .revert else { return [] }
+        return retry(.startTurn)
+    }
+
+    // MARK: The running turn
+
+    /// `turn/started`, whoever caused it.
+    package mutating func turnStarted(_ turn: String, thread: String, now: Int) -> [Action] {
+        guard let row else {
+            self.row = LaneRow(
+                kind: .foreign, step: .running, thread: thread, name: nil, entries: [], messageID: "", client: nil,
+                startedAtMilliseconds: now)
+            self.row?.turn = turn
+            return [.begin]
+        }
+        guard row.turn == nil, row.step == .startTurn else { return [] }
+        self.row?.turn = turn
+        return [.persist]
+    }
+
+    package mutating func spoke(_ text: String) -> [Action] {
+        guard row != nil else { return [] }
+        row?.answer = String(text.prefix(65_536))
+        return []
+    }
+
+    package mutating func completed(turn: String, _ ending: Ending) -> [Action] {
+        guard let row, row.turn == nil || row.turn == turn else { return [] }
+        if case .completed(nil) = ending { return end(.completed(answer: row.answer)) }
+        return end(ending)
+    }
+
+    /// Asks the record about a turn that has been silent for too long.
+    package mutating func checkUp() -> [Action] {
+        guard row?.step == .running, row?.kind != .foreign else { return [] }
+        isCheckup = true
+        return request(.readRecord)
+    }
+
+    // MARK: The runtime's death
+
+    /// The app-server that ran this turn is gone, and a new one runs.
+    package mutating func runtimeRestarted() -> [Action] {
+        guard let row else { return [] }
+        isCheckup = false
+        hasResumed = false
+        if row.kind == .foreign { return end(.failed(message: "the runtime restarted")) }
+        guard row.thread != nil else { return request(.startThread) }
+        self.row?.isRecovering = true
+        return request(.resumeThread)
+    }
+
+    private var exhausted: String {
+        "the runtime died \(attempts) times while it worked on this input"
+    }
+
+    private mutating func request(_ step: LaneRow.Step) -> [Action] {
+        row?.step = step
+        row?.request += 1
+        return [.persist, .request]
+    }
+
+    private mutating func retry(_ step: LaneRow.Step) -> [Action] {
+        guard let row, row.attempt < attempts else { return [.bury(reason: exhausted)] }
+        self.row?.attempt += 1
+        self.row?.turn = nil
+        self.row?.answer = nil
+        self.row?.isRecovering = false
+        return request(step)
+    }
+
+    private func end(_ ending: Ending) -> [Action] { [.settle(ending)] }
+
+    /// Frees the lane; called by the session when it has written the ending.
+    package mutating func free() -> (row: LaneRow, inputs: [TurnInput])? {
+        guard let row else { return nil }
+        defer {
+            self.row = nil
+            running = []
+        }
+        return (row, running)
+    }
+}

@@ -1,0 +1,94 @@
+import ArgusAppServer
+import ArgusCore
+import NIOCore
+
+/// The turn that a lane runs, as `lanes:<session>` holds it: all that another worker needs to go on with it.
+package struct LaneRow: Sendable, Equatable {
+    package enum Kind: String, Sendable {
+        /// Worded by the gateway from one or more text inputs.
+        case text
+        /// A client's `turn/start`.
+        case raw
+        /// Only a thread is wanted.
+        case ensure
+        /// Started by the runtime or by a request that is not ours to repeat (compaction, review).
+        case foreign
+    }
+
+    /// The request that the runtime is asked next, or was asked last. Its id is `<first entry>.<attempt>.<request>`.
+    package enum Step: String, Sendable {
+        case startThread, startTurn, running, resumeThread, readRecord, revert
+    }
+
+    package var kind: Kind
+    package var step: Step
+    package var thread: String?
+    package var name: String?
+    package var entries: [StreamID]
+    package var attempt = 1
+    package var request = 0
+    /// `clientUserMessageId`: what the turn is found by in the runtime's own record.
+    package var messageID: String
+    package var turn: String?
+    package var client: ClientID?
+    /// Wall clock, for people.
+    package var startedAtMilliseconds: Int
+    /// The last whole agent message, in case `turn/completed` carries none.
+    package var answer: String?
+    /// The model is told that a try before this one was cut off after it had used tools.
+    package var isContinuation = false
+    /// The turn may have run in a runtime that died: its record decides before anything is started again.
+    package var isRecovering = false
+
+    package init(
+        kind: Kind, step: Step, thread: String?, name: String?, entries: [StreamID], messageID: String,
+        client: ClientID?, startedAtMilliseconds: Int
+    ) {
+        self.kind = kind
+        self.step = step
+        self.thread = thread
+        self.name = name
+        self.entries = entries
+        self.messageID = messageID
+        self.client = client
+        self.startedAtMilliseconds = startedAtMilliseconds
+    }
+
+    /// The id of the request in flight, beside the line on the link.
+    package var requestID: String {
+        "\(entries.first ?? .zero).\(attempt).\(request)"
+    }
+
+    package var json: JSON {
+        .object([
+            ("kind", .string(kind.rawValue)), ("step", .string(step.rawValue)),
+            ("thread", thread.map(JSON.string) ?? .null), ("name", name.map(JSON.string) ?? .null),
+            ("turn", turn.map(JSON.string) ?? .null), ("entries", .array(entries.map { .string("\($0)") })),
+            ("attempt", .integer(attempt)), ("request", .integer(request)), ("messageId", .string(messageID)),
+            ("client", client.map { .string($0.rawValue) } ?? .null), ("startedAt", .integer(startedAtMilliseconds)),
+            ("answer", answer.map(JSON.string) ?? .null), ("continuation", .bool(isContinuation)),
+            ("recovering", .bool(isRecovering)),
+        ])
+    }
+
+    package var buffer: ByteBuffer { ByteBuffer(string: json.text) }
+
+    /// Reads what `json` wrote; nil for anything else.
+    package init?(_ buffer: ByteBuffer) {
+        guard let slice = try? JSONSlice.parse(buffer), let kind = slice["kind"]?.string.flatMap(Kind.init),
+            let step = slice["step"]?.string.flatMap(Step.init), let messageID = slice["messageId"]?.string,
+            let attempt = slice["attempt"]?.int, let request = slice["request"]?.int
+        else { return nil }
+        self.init(
+            kind: kind, step: step, thread: slice["thread"]?.string, name: slice["name"]?.string,
+            entries: slice["entries"]?.elements.compactMap { $0.string.flatMap { StreamID($0) } } ?? [],
+            messageID: messageID, client: slice["client"]?.string.map { ClientID($0) },
+            startedAtMilliseconds: slice["startedAt"]?.int ?? 0)
+        self.attempt = attempt
+        self.request = request
+        turn = slice["turn"]?.string
+        answer = slice["answer"]?.string
+        isContinuation = slice["continuation"]?.bool ?? false
+        isRecovering = slice["recovering"]?.bool ?? false
+    }
+}

@@ -1,0 +1,91 @@
+import ArgusAppServer
+import ArgusCore
+
+/// What the workspace's files tell the model, and which threads have heard it.
+///
+/// A thread hears it once, in its developer instructions, which the runtime keeps; when a file has changed since, the next
+/// turn repeats it. That is 5 KB for each change instead of 5 KB for each turn.
+struct ProjectContext: Sendable {
+    struct File: Sendable, Equatable {
+        let name: String
+        let content: String
+    }
+
+    private(set) var files: [File] = []
+    private(set) var hash: String?
+    /// Per thread, the hash of what it has heard. Kept in the session hash as `context:<thread>`.
+    private var heard: [String: String] = [:]
+    var isBeingFetched = false
+
+    static func field(_ thread: String) -> String { "context:\(thread)" }
+
+    init(fields: [String: String]) {
+        for (field, value) in fields where field.hasPrefix("context:") {
+            heard[String(field.dropFirst("context:".count))] = value
+        }
+    }
+
+    mutating func update(_ answer: JSONSlice) {
+        isBeingFetched = false
+        hash = answer["hash"]?.string
+        files = (answer["files"]?.elements ?? []).compactMap { file in
+            guard let name = file["name"]?.string, let content = file["content"]?.string else { return nil }
+            return File(name: name, content: content)
+        }
+    }
+
+    func isNews(to thread: String) -> Bool {
+        hash != nil && heard[thread] != hash
+    }
+
+    mutating func tell(_ thread: String) {
+        heard[thread] = hash
+    }
+}
+
+/// The words of the prompts. Their block order is an interface (docs/protocol.md); their wording is ours.
+enum Prompt {
+    /// `# Project Context`, then who the model is here, then the workspace's files.
+    static func projectContext(_ context: ProjectContext, session: SessionID) -> String {
+        var blocks = [
+            "# Project Context",
+            """
+            [ARGUS]
+            sessionId: \(session)
+            selfNodeId: runtime:\(session)
+            You run inside Argus, a gateway between people's chats and this runtime. To run a command where you are, \
+            name the node "self" or "runtime:\(session)".
+            [/ARGUS]
+            """,
+        ]
+        blocks += context.files.map { "[\($0.name)]\n\($0.content)\n[/\($0.name)]" }
+        return blocks.joined(separator: "\n\n")
+    }
+
+    /// What a new thread is told once.
+    static func developerInstructions(_ context: ProjectContext, session: SessionID) -> String {
+        projectContext(context, session: session) + "\n\n" + """
+            Instructions:
+            Answer the person first, then deal with system events in their order, if the message carries any.
+            Do what you announce, and end with a short summary when you changed something.
+            Your last message is the only one that a chat shows: make it complete by itself.
+            """
+    }
+
+    /// The text of a turn that carries one or more inputs.
+    static func turn(_ texts: [String], updated context: String?, isContinuation: Bool) -> String {
+        var blocks: [String] = []
+        if let context { blocks.append(context) }
+        if isContinuation {
+            blocks.append(
+                "(The try before this one was cut off after it had begun to act. See what is done already, then go on.)")
+        }
+        if texts.count == 1 {
+            blocks.append(texts[0])
+        } else {
+            let list = texts.enumerated().map { "\($0.offset + 1)) \($0.element)" }
+            blocks.append("Follow-ups (batched):\n" + list.joined(separator: "\n"))
+        }
+        return blocks.joined(separator: "\n\n")
+    }
+}

@@ -1,0 +1,144 @@
+import ArgusAppServer
+import ArgusCore
+import ArgusQueue
+import NIOCore
+
+extension SessionMachine {
+    /// Writes a turn's end in one step: its inputs leave the inbox, its lane is free, its reply is on its way.
+    mutating func settle(_ key: String, _ ending: Lane.Ending) {
+        guard var lane = lanes[key], let (row, inputs) = lane.free() else { return }
+        lanes[key] = lane
+        mustNotFail = true
+        effects.append(.laneDelete(lane: key))
+        for entry in row.entries { effects.append(.done(entry)) }
+        switch ending {
+        case .completed(let answer):
+            if let answer, !answer.isEmpty { reply(to: inputs, answer, turn: row.turn) }
+        case .interrupted: break
+        case .failed(let message):
+            reply(to: inputs, "The turn failed: \(message)", turn: row.turn, kind: "note")
+        case .refused:
+            refuse(inputs, on: key)
+        }
+        finish(key)
+    }
+
+    /// Gives the turn up: into the dead letters, from where an operator can replay it, and the person is told.
+    mutating func bury(_ key: String, reason: String) {
+        guard var lane = lanes[key], let (row, inputs) = lane.free() else { return }
+        lanes[key] = lane
+        mustNotFail = true
+        effects.append(.laneDelete(lane: key))
+        bury(inputs, reason: reason)
+        let words = "I could not finish this: \(reason). It is kept in the dead letters; `argus queue replay` tries again."
+        reply(to: inputs, words, turn: row.turn, kind: "note")
+        effects.append(
+            .event(
+                frame: RPCMessage.notification(
+                    method: "argus/turn/failed",
+                    params: [
+                        "threadId": row.thread.map(JSON.string) ?? .null,
+                        "turnId": row.turn.map(JSON.string) ?? .null, "reason": .string(reason),
+                    ]), to: nil, kind: .notification, entry: nil))
+        for input in inputs { answerFailed(input, code: -32000, message: reason) }
+        finish(key)
+    }
+
+    /// To the dead letters, as what a replay would enqueue again.
+    mutating func bury(_ inputs: [TurnInput], reason: String) {
+        let letters = inputs.compactMap(\.letter)
+        if !letters.isEmpty {
+            let record = JSON.object([("reason", .string(reason)), ("inputs", .array(letters))])
+            effects.append(.bury(ByteBuffer(string: record.text)))
+        }
+        for input in inputs { effects.append(.done(input.entry)) }
+    }
+
+    private mutating func refuse(_ inputs: [TurnInput], on key: String) {
+        let error = currentAnswer?.error
+        let message = error?["message"]?.string ?? "the runtime refused the request"
+        for input in inputs {
+            if case .raw = input.content, let asker = input.asker, let error {
+                let frame = RPCMessage.failure(
+                    id: asker.requestID, code: error["code"]?.int ?? -32000, message: message)
+                publishAnswer(asker, input.entry, input.dedupe, frame)
+            } else {
+                answerFailed(input, code: -32000, message: message)
+            }
+        }
+        reply(to: inputs, "The assistant could not start: \(message)", turn: nil, kind: "note")
+    }
+
+    private mutating func finish(_ key: String) {
+        lastSign[key] = nil
+        interrupts[key] = nil
+        if lanes[key]?.isIdle == true {
+            lanes[key] = nil
+        } else {
+            startNext(key)
+        }
+    }
+
+    // MARK: Answers and replies
+
+    /// The reply goes to each chat that one of the inputs came from, and to no other.
+    private mutating func reply(to inputs: [TurnInput], _ text: String, turn: String?, kind: String = "reply") {
+        var told: Set<ChatSource> = []
+        for source in inputs.compactMap(\.source) where told.insert(source).inserted {
+            tell(source, text, turn: turn, kind: kind)
+        }
+    }
+
+    mutating func tell(_ source: ChatSource?, _ text: String, turn: String? = nil, kind: String = "note") {
+        guard let source else { return }
+        let body = JSON.object([
+            ("kind", .string(kind)), ("text", .string(text)), ("turn", turn.map(JSON.string) ?? .null),
+            ("session", .string(session.rawValue)),
+        ])
+        effects.append(
+            .outbox(channel: source.channel, chat: source.chatKey, body: ByteBuffer(string: body.text)))
+    }
+
+    mutating func answer(_ input: TurnInput, _ result: JSON) {
+        guard let asker = input.asker, !input.isAnswered else { return }
+        answer(asker, input.entry, input.dedupe, result)
+    }
+
+    mutating func answer(_ asker: Asker, _ entry: StreamID, _ dedupe: String?, _ result: JSON) {
+        publishAnswer(asker, entry, dedupe, RPCMessage.response(id: asker.requestID, result: result))
+    }
+
+    mutating func answerFailed(_ input: TurnInput, code: Int, message: String) {
+        guard let asker = input.asker, !input.isAnswered else { return }
+        publishAnswer(
+            asker, input.entry, input.dedupe,
+            RPCMessage.failure(id: asker.requestID, code: code, message: message))
+    }
+
+    mutating func publishAnswer(_ asker: Asker, _ entry: StreamID, _ dedupe: String?, _ frame: ByteBuffer) {
+        var frame = frame
+        if frame.readableBytes > settings.eventLimitBytes {
+            frame = RPCMessage.failure(
+                id: asker.requestID, code: -32000,
+                message: "the answer has \(frame.readableBytes) bytes, more than the \(settings.eventLimitBytes) "
+                    + "that ARGUS_EVENT_LIMIT_BYTES allows: ask for less at once")
+        }
+        effects.append(.event(frame: frame, to: asker.client.rawValue, kind: .answer, entry: entry))
+        if let dedupe { effects.append(.answer(dedupe: dedupe, frame: frame)) }
+    }
+
+    /// Closes one client's connection, or all of them.
+    mutating func control(to client: ClientID?, code: Int, reason: String) {
+        let frame = JSON.object([("close", ["code": .integer(code), "reason": .string(reason)])])
+        effects.append(
+            .event(frame: ByteBuffer(string: frame.text), to: client?.rawValue, kind: .control, entry: nil))
+    }
+
+    /// A notification of the gateway's own, for everybody.
+    mutating func announce(_ method: String, _ params: JSON) {
+        effects.append(
+            .event(
+                frame: RPCMessage.notification(method: method, params: params), to: nil, kind: .notification,
+                entry: nil))
+    }
+}

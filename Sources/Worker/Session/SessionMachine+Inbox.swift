@@ -1,0 +1,186 @@
+import ArgusAppServer
+import ArgusCore
+import ArgusQueue
+import NIOCore
+
+extension SessionMachine {
+    /// Takes one inbox entry, in the inbox's order.
+    package mutating func handle(_ id: StreamID, _ entry: InboxEntry) {
+        guard id > inboxCursor else { return }
+        inboxCursor = id
+        let isNew = id > handled
+        if isNew { handled = id }
+        if let key = carried.removeValue(forKey: id) {
+            if let input = input(id, entry) { lanes[key]?.adopt(input) }
+            return
+        }
+        switch entry.kind {
+        case .turn: turn(id, entry, isNew: isNew)
+        case .rpc: request(id, entry, isNew: isNew)
+        case .notify: notice(id, entry)
+        case .reply: reply(id, entry)
+        case .interrupt: interrupt(id, entry)
+        case .new: forgetThread(id, entry)
+        case .attach: attach(id, entry)
+        case .close: close(id, entry)
+        case .delete: delete(id, entry)
+        }
+    }
+
+    private func asker(_ entry: InboxEntry) -> Asker? {
+        guard let client = entry.text("client"), let request = entry.text("rid") else { return nil }
+        return Asker(client: ClientID(client), requestID: request)
+    }
+
+    private func input(_ id: StreamID, _ entry: InboxEntry) -> TurnInput? {
+        let content: TurnInput.Content
+        var source: ChatSource?
+        if entry.text("ensure") != nil {
+            content = .ensure
+        } else if let body = entry.fields["body"], entry.text("raw") != nil {
+            guard let message = try? RPCMessage(body) else { return nil }
+            content = .raw(message)
+        } else {
+            guard let body = entry.fields["body"], let json = try? JSONSlice.parse(body),
+                let text = json["text"]?.string
+            else { return nil }
+            source = ChatSource(json["source"])
+            content = .text(text)
+        }
+        return TurnInput(
+            entry: id, reference: entry.text("thread") ?? "name:main", content: content, source: source, asker: asker(entry), dedupe: entry.text("dedupe"),
+            isAnswered: id <= handledBefore)
+    }
+
+    /// The lane that a reference (`id:<thread>` or `name:<name>`) leads to now.
+    func laneKey(_ reference: String) -> String {
+        guard reference.hasPrefix("name:") else { return reference }
+        return names[String(reference.dropFirst("name:".count))].map { "id:\($0)" } ?? reference
+    }
+
+    private mutating func turn(_ id: StreamID, _ entry: InboxEntry, isNew: Bool) {
+        guard let reference = entry.text("thread"), let input = input(id, entry) else {
+            effects.append(.done(id))
+            return
+        }
+        if let client = input.asker?.client, clients.contains(client) { turnClient = client }
+        enqueue(input, in: laneKey(reference), isNew: isNew)
+    }
+
+    mutating func enqueue(_ input: TurnInput, in key: String, isNew: Bool) {
+        var lane = lanes[key] ?? Lane(attempts: settings.attempts, mode: settings.queueMode)
+        var input = input
+        if lane.isBusy || !lane.waiting.isEmpty, input.text != nil, isNew {
+            let depth = lane.waiting.count { $0.text != nil } + 1
+            answer(
+                input,
+                [
+                    "ok": true, "threadId": thread(of: key).map(JSON.string) ?? .null, "queued": true,
+                    "started": false, "followupDepth": .integer(depth),
+                ])
+            input.isAnswered = true
+        }
+        lane.add(input)
+        lanes[key] = lane
+        startNext(key)
+    }
+
+    func thread(of key: String) -> String? {
+        key.hasPrefix("id:") ? String(key.dropFirst("id:".count)) : nil
+    }
+
+    private mutating func request(_ id: StreamID, _ entry: InboxEntry, isNew: Bool) {
+        guard let asker = asker(entry) else {
+            effects.append(.done(id))
+            return
+        }
+        if entry.text("ensure") != nil {
+            ensure(id, entry, isNew: isNew)
+            return
+        }
+        guard let body = entry.fields["body"], let message = try? RPCMessage(body) else {
+            effects.append(.done(id))
+            return
+        }
+        call(
+            Call(
+                entry: id, message: message, asker: asker, dedupe: entry.text("dedupe"),
+                deadline: now + settings.requestTimeout, kind: .request, isPassedOn: !isNew))
+    }
+
+    private mutating func ensure(_ id: StreamID, _ entry: InboxEntry, isNew: Bool) {
+        guard let input = input(id, entry) else { return }
+        let key = laneKey(entry.text("thread") ?? "name:main")
+        if let thread = thread(of: key) {
+            answer(input, ["threadId": .string(thread)])
+            effects.append(.done(id))
+        } else {
+            enqueue(input, in: key, isNew: isNew)
+        }
+    }
+
+    private mutating func notice(_ id: StreamID, _ entry: InboxEntry) {
+        guard let body = entry.fields["body"], let message = try? RPCMessage(body) else {
+            effects.append(.done(id))
+            return
+        }
+        call(
+            Call(
+                entry: id, message: message, asker: nil, dedupe: nil, deadline: now + settings.requestTimeout,
+                kind: .notice, isPassedOn: false))
+    }
+
+    private mutating func forgetThread(_ id: StreamID, _ entry: InboxEntry) {
+        guard let reference = entry.text("thread"), reference.hasPrefix("name:") else {
+            effects.append(.done(id))
+            return
+        }
+        let name = String(reference.dropFirst("name:".count))
+        names[name] = nil
+        effects.append(.nameDelete(name: name))
+        if var lane = lanes.removeValue(forKey: reference) {
+            // Its thread is being started: it goes on under a name that nobody will use again.
+            let parked = "\(reference)~\(id)"
+            lane.isDetached = true
+            lanes[parked] = lane
+            if let row = lane.row {
+                effects.append(.laneDelete(lane: reference))
+                effects.append(.laneSet(lane: parked, row: row.buffer))
+                laneRequests[row.requestID] = parked
+            }
+        }
+        if let asker = asker(entry) { answer(asker, id, entry.text("dedupe"), ["ok": true]) }
+        tell(ChatSource(entry.json("source")), "New conversation: your next message starts it.")
+        effects.append(.done(id))
+    }
+
+    private mutating func attach(_ id: StreamID, _ entry: InboxEntry) {
+        if let client = entry.text("client").map({ ClientID($0) }) {
+            if !clients.contains(client) { clients.append(client) }
+            readdress()
+        }
+        effects.append(.done(id))
+    }
+
+    private mutating func close(_ id: StreamID, _ entry: InboxEntry) {
+        if let client = entry.text("client").map({ ClientID($0) }) {
+            clients.removeAll { $0 == client }
+            if turnClient == client { turnClient = nil }
+            effects.append(.clientDelete(client))
+            readdress()
+        }
+        effects.append(.done(id))
+    }
+
+    private mutating func delete(_ id: StreamID, _ entry: InboxEntry) {
+        isRemoved = true
+        control(to: nil, code: 1001, reason: "Session deleted")
+        sends.append(.quit)
+    }
+}
+
+extension InboxEntry {
+    func json(_ field: String) -> JSONSlice? {
+        fields[field].flatMap { try? JSONSlice.parse($0) }
+    }
+}

@@ -1,0 +1,197 @@
+import ArgusAppServer
+import ArgusCore
+import ArgusQueue
+import NIOCore
+
+extension SessionMachine {
+    mutating func startNext(_ key: String) {
+        guard var lane = lanes[key] else { return }
+        let actions = lane.next(thread: thread(of: key), name: name(of: key), now: wallClock)
+        lanes[key] = lane
+        perform(actions, on: key)
+    }
+
+    func name(of key: String) -> String? {
+        key.hasPrefix("name:") ? String(key.dropFirst("name:".count)) : nil
+    }
+
+    /// Lets one lane decide, then carries out what it says.
+    mutating func with(_ key: String, _ decide: (inout Lane) -> [Lane.Action]) {
+        guard var lane = lanes[key] else { return }
+        let actions = decide(&lane)
+        lanes[key] = lane
+        lastSign[key] = now
+        perform(actions, on: key)
+    }
+
+    mutating func perform(_ actions: [Lane.Action], on key: String) {
+        for action in actions {
+            switch action {
+            case .fetchContext: fetchContext()
+            case .begin:
+                mustNotFail = true
+                lastSign[key] = now
+                // With a request to follow, `persist` is not needed: the row says what is sent next.
+                if let row = lanes[key]?.row { effects.append(.laneBegin(lane: key, row: row.buffer)) }
+            case .persist:
+                if let row = lanes[key]?.row { effects.append(.laneSet(lane: key, row: row.buffer)) }
+            case .request: send(on: key)
+            case .answerStarted: answerStarted(key)
+            case .settle(let ending): settle(key, ending)
+            case .bury(let reason): bury(key, reason: reason)
+            }
+        }
+    }
+
+    private mutating func fetchContext() {
+        guard !context.isBeingFetched else { return }
+        context.isBeingFetched = true
+        if runtime.isUp { sends.append(.context) }
+    }
+
+    mutating func contextArrived(_ answer: JSONSlice) {
+        context.update(answer)
+        for key in lanes.keys.sorted() where lanes[key]?.awaitsContext == true {
+            with(key) { [name = name(of: key), thread = thread(of: key), wallClock] lane in
+                lane.contextArrived(thread: thread, name: name, now: wallClock)
+            }
+        }
+    }
+
+    // MARK: Requests to the runtime
+
+    /// Sends the request that the lane's row names. While the link is down nothing leaves: `resend` does it later.
+    mutating func send(on key: String) {
+        guard let lane = lanes[key], let row = lane.row, row.step != .running, let line = line(for: lane, row) else {
+            return
+        }
+        laneRequests[row.requestID] = key
+        guard runtime.isUp, let generation = runtime.current else { return }
+        sends.append(.send(generation: generation, requestID: row.requestID, line: line))
+    }
+
+    private func line(for lane: Lane, _ row: LaneRow) -> ByteBuffer? {
+        let thread = JSON.string(row.thread ?? "")
+        switch row.step {
+        case .running: return nil
+        case .startThread:
+            return RPCMessage.request(
+                id: "0", method: "thread/start",
+                params: [
+                    "cwd": .string(settings.workspace), "approvalPolicy": "never", "sandbox": "danger-full-access",
+                    "developerInstructions": .string(Prompt.developerInstructions(context, session: session)),
+                ])
+        case .startTurn: return turnLine(lane, row)
+        case .resumeThread:
+            return RPCMessage.request(
+                id: "0", method: "thread/resume", params: ["threadId": thread, "excludeTurns": true])
+        case .readRecord:
+            return RPCMessage.request(
+                id: "0", method: "thread/turns/list",
+                params: ["threadId": thread, "itemsView": "full", "limit": 5])
+        case .revert:
+            return RPCMessage.request(
+                id: "0", method: "thread/revert",
+                params: ["threadId": thread, "beforeTurnId": .string(row.turn ?? "")])
+        }
+    }
+
+    private func turnLine(_ lane: Lane, _ row: LaneRow) -> ByteBuffer? {
+        if case .raw(let message)? = lane.running.first?.content {
+            return message.replacingParam("clientUserMessageId", with: JSON.quote(row.messageID))
+        }
+        guard let thread = row.thread else { return nil }
+        let isNews = context.isNews(to: thread) || row.attempt > 1
+        let update = isNews ? Prompt.projectContext(context, session: session) : nil
+        let text = Prompt.turn(
+            lane.running.compactMap(\.text), updated: update, isContinuation: row.isContinuation)
+        return RPCMessage.request(
+            id: "0", method: "turn/start",
+            params: [
+                "threadId": .string(thread), "clientUserMessageId": .string(row.messageID),
+                "input": [["type": "text", "text": .string(text)]], "cwd": .string(settings.workspace),
+                "approvalPolicy": "never", "sandboxPolicy": ["type": "dangerFullAccess"],
+            ])
+    }
+
+    private mutating func rememberContext(for thread: String) {
+        guard let hash = context.hash, context.isNews(to: thread) else { return }
+        context.tell(thread)
+        effects.append(.set(field: ProjectContext.field(thread), value: ByteBuffer(string: hash)))
+    }
+
+    // MARK: Answers of the runtime
+
+    mutating func laneAnswered(_ key: String, _ answer: RPCMessage) {
+        guard let row = lanes[key]?.row else { return }
+        currentAnswer = answer
+        defer { currentAnswer = nil }
+        if let error = answer.error {
+            // The app-server died with this request: what follows is decided when the new one runs.
+            if error["message"]?.string == HostMessages.runtimeRestarted { return }
+            with(key) { $0.refused(message: error["message"]?.string ?? "the runtime refused the request") }
+            return
+        }
+        let result = answer.result
+        switch row.step {
+        case .startThread:
+            guard let thread = result?["thread"]?["id"]?.string else {
+                with(key) { $0.refused(message: "the runtime started a thread without an id") }
+                return
+            }
+            threadStarted(key, thread)
+        case .startTurn:
+            with(key) { $0.turnAccepted(result?["turn"]?["id"]?.string ?? "") }
+            if row.kind == .text, let thread = row.thread { rememberContext(for: thread) }
+            if let turn = lanes[key]?.row?.turn { interruptIfAsked(key, turn: turn) }
+        case .resumeThread: with(key) { $0.resumed() }
+        case .readRecord:
+            let turns = (result?["data"] ?? result?["turns"])?.elements.compactMap { TurnRecord($0) } ?? []
+            with(key) { $0.recordRead(turns) }
+        case .revert: with(key) { $0.reverted() }
+        case .running: break
+        }
+    }
+
+    /// The thread has an id now: its lane moves from the name to the id, in the step that records the name.
+    private mutating func threadStarted(_ key: String, _ thread: String) {
+        guard var lane = lanes.removeValue(forKey: key) else { return }
+        let newKey = "id:\(thread)"
+        effects.append(.laneDelete(lane: key))
+        if let name = lane.row?.name, !lane.isDetached {
+            names[name] = thread
+            effects.append(.nameSet(name: name, thread: thread))
+        }
+        rememberContext(for: thread)
+        let ensures = lane.takeEnsures()
+        lanes[newKey] = lane
+        with(newKey) { $0.threadStarted(thread) }
+        for input in ensures {
+            answer(input, ["threadId": .string(thread)])
+            effects.append(.done(input.entry))
+        }
+    }
+
+    private mutating func answerStarted(_ key: String) {
+        guard let lane = lanes[key], let row = lane.row else { return }
+        let thread = JSON.string(row.thread ?? "")
+        for input in lane.running where !input.isAnswered {
+            switch input.content {
+            case .raw:
+                if let asker = input.asker, let reply = currentAnswer {
+                    publishAnswer(
+                        asker, input.entry, input.dedupe, reply.replacingID(with: asker.requestID))
+                }
+            case .ensure: answer(input, ["threadId": thread])
+            case .text:
+                answer(
+                    input,
+                    [
+                        "ok": true, "threadId": thread, "queued": false, "started": true,
+                        "turnId": row.turn.map(JSON.string) ?? .null,
+                    ])
+            }
+        }
+        lanes[key]?.markRunningAnswered()
+    }
+}

@@ -1,0 +1,156 @@
+import ArgusAppServer
+import ArgusCore
+import ArgusQueue
+import NIOCore
+
+/// What the runtime host says.
+extension SessionMachine {
+    package mutating func handle(_ frame: HostFrame) {
+        if let sequence = frame.sequence {
+            guard let cursor = runtime.cursor, sequence > cursor.sequence else { return }
+            runtime.cursor?.sequence = sequence
+        }
+        switch frame {
+        case .welcome(let generation, let first, let last, let body):
+            welcome(generation, first: first, last: last, body)
+        case .line(_, let requestID, let line): self.line(line, requestID: requestID)
+        case .generation(_, let generation, let body):
+            restarted(generation, reason: (try? JSONSlice.parse(body))?["reason"]?.string ?? "it ended")
+        case .report(_, let kind, let body):
+            announce("argus/runtime/\(kind == .long ? "lineSkipped" : "output")", .raw(String(buffer: body)))
+        case .context(let body):
+            if let answer = try? JSONSlice.parse(body) { contextArrived(answer) }
+        case .cannotStart(let reason):
+            runtime.lastFailure = reason
+            runtime.downSince = runtime.downSince ?? now
+        case .notPassed, .refused: break
+        }
+    }
+
+    private mutating func welcome(_ generation: String, first: Int, last: Int, _ body: ByteBuffer) {
+        runtime.current = generation
+        runtime.initialize = (try? JSONSlice.parse(body))?["initialize"]
+        runtime.downSince = nil
+        runtime.lastFailure = nil
+        guard let cursor = runtime.cursor else {
+            runtime.cursor = Cursor(generation: generation, sequence: max(0, first - 1))
+            effects.append(.set(field: "generation", value: ByteBuffer(string: generation)))
+            resend()
+            return
+        }
+        let isSameHost = cursor.host == Cursor.host(of: generation)
+        if isSameHost, cursor.sequence >= first - 1, cursor.sequence <= last {
+            if runtime.isUp { resend() }
+            return
+        }
+        // What the runtime said in between is gone with its journal: the record of each turn decides.
+        announce("argus/gap", ["generation": .string(generation)])
+        let from = isSameHost ? cursor.generation : generation
+        runtime.cursor = Cursor(generation: from, sequence: max(0, first - 1))
+        if !isSameHost {
+            restarted(generation, reason: "the runtime host restarted", lostJournal: true)
+        } else if runtime.isUp {
+            resend()
+            for key in lanes.keys.sorted() { with(key) { $0.checkUp() } }
+        }
+    }
+
+    private mutating func restarted(_ generation: String, reason: String, lostJournal: Bool = false) {
+        runtime.cursor = Cursor(generation: generation, sequence: runtime.cursor?.sequence ?? 0)
+        if let current = runtime.current, Cursor.ordinal(current) < Cursor.ordinal(generation) {
+            runtime.current = generation
+        }
+        runtime.restarts += 1
+        recentReplies = []
+        effects.append(.set(field: "generation", value: ByteBuffer(string: generation)))
+        effects.append(.set(field: "restarts", value: ByteBuffer(string: "\(runtime.restarts)")))
+        withdrawRequests()
+        announce(
+            "argus/runtime/restarted", ["generation": .string(generation), "reason": .string(reason)])
+        if lostJournal {
+            for call in calls.values.sorted(by: { $0.entry < $1.entry }) where call.isPassedOn {
+                fail(call, HostMessages.runtimeRestarted)
+            }
+        }
+        laneRequests = [:]
+        for key in lanes.keys.sorted() { with(key) { $0.runtimeRestarted() } }
+        if runtime.isUp { resendCalls() }
+    }
+
+    private mutating func line(_ line: ByteBuffer, requestID: String?) {
+        guard let message = try? RPCMessage(line) else { return }
+        if let requestID {
+            if let key = laneRequests.removeValue(forKey: requestID) {
+                laneAnswered(key, message)
+            } else {
+                callAnswered(requestID, message)
+            }
+            return
+        }
+        switch message.kind {
+        case .request: serverRequest(message)
+        case .notification: notification(message)
+        case .response, .other: break
+        }
+    }
+
+    private mutating func notification(_ message: RPCMessage) {
+        var frame = message.line
+        let params = message.params
+        let thread = params?["threadId"]?.string
+        let key = thread.map { "id:\($0)" }
+        if let key, lanes[key] != nil { lastSign[key] = now }
+        if message.method == "serverRequest/resolved" { frame = resolved(message) }
+        publish(frame, method: message.method ?? "")
+        guard let key, let thread else { return }
+        switch message.method {
+        case "turn/started": turnStarted(key, thread: thread, turn: params?["turn"]?["id"]?.string)
+        case "turn/completed": turnCompleted(key, params?["turn"])
+        case "item/completed":
+            let item = params?["item"]
+            if item?["type"]?.string == "agentMessage", item?["phase"]?.string != "commentary",
+                let text = item?["text"]?.string, !text.isEmpty
+            {
+                with(key) { $0.spoke(text) }
+            }
+            openItems[key]?.remove(item?["id"]?.string ?? "")
+        case "item/started":
+            if params?["item"]?["type"]?.string == "commandExecution", let id = params?["item"]?["id"]?.string {
+                openItems[key, default: []].insert(id)
+            }
+        case "thread/status/changed":
+            if params?["status"]?["type"]?.string == "idle", lanes[key]?.row?.step == .running { idleSince[key] = now }
+        default: break
+        }
+    }
+
+    private mutating func publish(_ frame: ByteBuffer, method: String) {
+        if frame.readableBytes <= settings.eventLimitBytes {
+            effects.append(.event(frame: frame, to: nil, kind: .notification, entry: nil))
+        } else {
+            announce(
+                "argus/event/tooLarge",
+                ["method": .string(method), "bytes": .integer(frame.readableBytes),
+                    "limit": .integer(settings.eventLimitBytes)])
+        }
+    }
+
+    private mutating func turnStarted(_ key: String, thread: String, turn: String?) {
+        guard let turn else { return }
+        if lanes[key] == nil { lanes[key] = Lane(attempts: settings.attempts, mode: settings.queueMode) }
+        with(key) { [wallClock] in $0.turnStarted(turn, thread: thread, now: wallClock) }
+    }
+
+    private mutating func turnCompleted(_ key: String, _ turn: JSONSlice?) {
+        guard let turn, let id = turn["id"]?.string else { return }
+        idleSince[key] = nil
+        openItems[key] = nil
+        let ending: Lane.Ending =
+            switch turn["status"]?.string {
+            case "failed": .failed(message: turn["error"]?["message"]?.string ?? "no reason was given")
+            case "interrupted": .interrupted
+            default: .completed(answer: TurnRecord(turn)?.answer)
+            }
+        with(key) { $0.completed(turn: id, ending) }
+    }
+}

@@ -1,0 +1,76 @@
+import ArgusCore
+import ArgusAppServer
+import ArgusQueue
+import NIOCore
+
+/// What happens because time passes: deadlines of requests, turns without a sign of life, runtimes that don't come up.
+extension SessionMachine {
+    /// How long a thread may be idle without the `turn/completed` it owes before its record is asked.
+    private var idleGrace: Duration { .seconds(5) }
+    /// How long an app-server that fails to start is given before what waits for it is told.
+    private var failureGrace: Duration { .seconds(5) }
+
+    package mutating func tick() {
+        for call in calls.values.sorted(by: { $0.entry < $1.entry }) where call.deadline <= now {
+            guard call.isPassedOn || call.kind == .interrupt else { continue }
+            fail(call, "the runtime did not answer \(call.message.method ?? "this") in time")
+        }
+        for key in lanes.keys.sorted() { checkTurn(key) }
+        failIfDown()
+    }
+
+    private mutating func checkTurn(_ key: String) {
+        guard let row = lanes[key]?.row, row.step == .running, runtime.isUp else { return }
+        if let since = idleSince[key], now - since > idleGrace {
+            idleSince[key] = nil
+            with(key) { $0.checkUp() }
+            return
+        }
+        guard let sign = lastSign[key] else { return }
+        if wallClock - row.startedAtMilliseconds > Int(settings.turnMax.components.seconds) * 1000, now - sign > idleGrace {
+            interruptForGood(key, row)
+            return
+        }
+        let isAsking = pending.values.contains { $0.thread == row.thread }
+        let isWorking = openItems[key]?.isEmpty == false
+        if now - sign > settings.stuckTurnTimeout, !isAsking, !isWorking { with(key) { $0.checkUp() } }
+    }
+
+    private mutating func interruptForGood(_ key: String, _ row: LaneRow) {
+        lastSign[key] = now
+        guard let generation = runtime.current, let thread = row.thread, let turn = row.turn else { return }
+        let line = RPCMessage.request(
+            id: "0", method: "turn/interrupt", params: ["threadId": .string(thread), "turnId": .string(turn)])
+        sends.append(
+            .send(generation: generation, requestID: "\(row.entries.first ?? .zero).\(row.attempt).max", line: line))
+    }
+
+    /// The link to the runtime host is gone, or could not be made.
+    package mutating func linkLost(_ reason: String) {
+        runtime.current = nil
+        runtime.downSince = runtime.downSince ?? now
+        runtime.lastFailure = reason
+    }
+
+    private mutating func failIfDown() {
+        guard let since = runtime.downSince else { return }
+        let limit = runtime.current == nil ? settings.startTimeout : failureGrace
+        guard now - since > limit else { return }
+        runtime.downSince = now
+        let reason = "the assistant's runtime does not start: \(runtime.lastFailure ?? "no reason was given")"
+        for call in calls.values.sorted(by: { $0.entry < $1.entry }) { fail(call, reason) }
+        for key in lanes.keys.sorted() {
+            guard var lane = lanes[key] else { continue }
+            let waiting = lane.takeWaiting()
+            lanes[key] = lane
+            bury(waiting, reason: reason)
+            for input in waiting {
+                answerFailed(input, code: -32000, message: reason)
+                tell(input.source, "I could not answer: \(reason).")
+            }
+            if lane.row != nil { bury(key, reason: reason) }
+            if lanes[key]?.row == nil { lanes[key] = nil }
+        }
+        for client in clients { control(to: client, code: 1011, reason: "Failed to provision upstream container") }
+    }
+}

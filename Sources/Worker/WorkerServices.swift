@@ -1,0 +1,97 @@
+import ArgusCore
+import ArgusQueue
+import ArgusRedis
+import ArgusService
+import Logging
+import NIOPosix
+import ServiceLifecycle
+
+/// The worker process: claims sessions, drives their runtimes, publishes what they say, settles their turns.
+///
+///     Redis ready streams ─▶ Claimer ─▶ SessionOwner (one for each session) ─▶ runtime host
+///     Redis wake channel ───────────────▶  its mailbox  ◀── LeaseKeeper (renewals)
+///     Reaper: makes the sessions of dead workers ready again
+///
+/// It keeps nothing: what it knows is in Redis or in the runtime hosts.
+package enum WorkerServices {
+    package static func make(_ configuration: Configuration, logger: Logger) throws -> [any Service] {
+        let worker = RandomHex.make(bytes: 6)
+        let name = "argus-worker-\(worker)"
+        let redis = RedisClient(configuration.redis, name: name, logger: logger)
+        let blocking = RedisReader(configuration.redis, name: name + "-ready", unblocking: redis, logger: logger)
+        let subscriber = RedisSubscriber(configuration.redis, name: name + "-wake", logger: logger)
+        let keys = QueueKeys(prefix: configuration.redisPrefix, shards: configuration.shards)
+        let queue = SessionQueue(redis: redis, keys: keys, limits: QueueLimits(configuration))
+        let owners = Owners()
+        let group = MultiThreadedEventLoopGroup.singleton
+        let driver = ProcessDriver(
+            ProcessDriver.Settings(
+                home: configuration.home, workspace: configuration.workspace,
+                runtimeCommand: configuration.runtimeCommand, lineLimitBytes: configuration.lineLimitBytes,
+                journalLimitBytes: configuration.journalLimitBytes, startTimeout: .seconds(10)),
+            group: group, logger: logger)
+        let settings = SessionSettings(configuration)
+        let links = LinkSettings(lineLimitBytes: configuration.lineLimitBytes)
+        let claimer = Claimer(
+            worker: worker, pool: configuration.pool, capacity: 1000, queue: queue,
+            reader: ReadyReader(reader: blocking, redis: redis, keys: keys, consumer: worker),
+            owners: owners,
+            makeOwner: { session, token, mailbox in
+                SessionOwner(
+                    session: session, token: token, mailbox: mailbox, queue: queue,
+                    presence: ArgusQueue.Presence(redis: redis, keys: keys), driver: driver,
+                    settings: settings, linkSettings: links, logger: logger)
+            }, logger: logger)
+        return [
+            redis, blocking, subscriber,
+            ArgusService.Presence(
+                role: "worker", id: worker, prefix: configuration.redisPrefix, redis: redis, logger: logger,
+                fields: { [("pool", configuration.pool), ("sessions", "\(owners.count)")] }),
+            WakeListener(channel: keys.worker(worker), subscriber: subscriber, owners: owners),
+            LeaseKeeper(worker: worker, queue: queue, owners: owners, logger: logger),
+            Reaper(pool: configuration.pool, queue: queue, redis: redis, logger: logger),
+            claimer,
+        ]
+    }
+}
+
+/// Passes wake-ups on to the owners. A lost one costs no more than a renewal.
+struct WakeListener: Service {
+    let channel: String
+    let subscriber: RedisSubscriber
+    let owners: Owners
+
+    func run() async throws {
+        let subscription = subscriber.subscribe(channel) { event in
+            switch event {
+            case .subscribed: for (session, _) in owners.all { owners.mailbox(of: session)?.signal { $0.isWoken = true } }
+            case .message(let body):
+                guard let session = SessionID(String(buffer: body)) else { return }
+                owners.mailbox(of: session)?.signal { $0.isWoken = true }
+            }
+        }
+        try? await gracefulShutdown()
+        subscription.cancel()
+    }
+}
+
+extension SessionSettings {
+    init(_ configuration: Configuration) {
+        self.init()
+        attempts = configuration.turnAttempts
+        queueMode = configuration.queueMode == .followup ? .followup : .collect
+        workspace = configuration.workspace
+        eventLimitBytes = configuration.eventLimitBytes
+        stuckTurnTimeout = configuration.stuckTurnTimeout
+        turnMax = configuration.turnMax
+    }
+}
+
+extension QueueLimits {
+    init(_ configuration: Configuration) {
+        self.init()
+        inboxEntries = configuration.inboxLimit
+        eventsBytes = configuration.eventsLimitBytes
+        eventBytes = configuration.eventLimitBytes
+    }
+}
