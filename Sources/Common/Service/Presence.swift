@@ -40,7 +40,9 @@ package struct Presence: Service {
     }
 
     private func write() async {
-        var set: [RedisArgument] = ["HSET", key, "pid", .integer(ProcessFacts.pid), "host", .text(ProcessFacts.hostName)]
+        var set: [RedisArgument] = [
+            "HSET", key, "pid", .integer(ProcessFacts.pid), "host", .text(ProcessFacts.hostName),
+        ]
         for (field, value) in fields() { set += [.text(field), .text(value)] }
         do {
             _ = try await redis.pipeline([set, ["EXPIRE", key, .integer(lifetimeSeconds)]])

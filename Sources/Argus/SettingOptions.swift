@@ -1,0 +1,108 @@
+import ArgumentParser
+import ArgusService
+
+/// Flags that stand for environment variables. Their values stay texts here: `Configuration` checks all at once.
+protocol SettingOptions: ParsableArguments {
+    var values: [(Setting, String?)] { get }
+}
+
+extension SettingOptions {
+    /// What was given, by the name of the variable.
+    var overrides: [String: String] {
+        var overrides: [String: String] = [:]
+        for (setting, value) in values { overrides[setting.variable] = value }
+        return overrides
+    }
+}
+
+extension NameSpecification {
+    static func setting(_ setting: Setting) -> NameSpecification { .customLong(setting.flag) }
+}
+
+extension ArgumentHelp {
+    static func setting(_ setting: Setting, shows value: String) -> ArgumentHelp {
+        ArgumentHelp(setting.help, valueName: value)
+    }
+}
+
+struct RedisOptions: SettingOptions {
+    @Option(name: .setting(.redisURL), help: .setting(.redisURL, shows: "url")) var redisURL: String?
+    @Option(name: .setting(.redisPrefix), help: .setting(.redisPrefix, shows: "name")) var redisPrefix: String?
+    @Option(name: .setting(.shards), help: .setting(.shards, shows: "count")) var shards: String?
+    @Option(name: .setting(.pool), help: .setting(.pool, shows: "name")) var pool: String?
+
+    var values: [(Setting, String?)] {
+        [(.redisURL, redisURL), (.redisPrefix, redisPrefix), (.shards, shards), (.pool, pool)]
+    }
+}
+
+struct ListenOptions: SettingOptions {
+    @Option(name: .setting(.host), help: .setting(.host, shows: "address")) var host: String?
+    @Option(name: .setting(.port), help: .setting(.port, shows: "port")) var port: String?
+    @Option(name: .setting(.token), help: .setting(.token, shows: "token")) var token: String?
+    @Option(name: .setting(.corsOrigins), help: .setting(.corsOrigins, shows: "list")) var corsOrigins: String?
+    @Option(name: .setting(.clientFrameLimit), help: .setting(.clientFrameLimit, shows: "bytes"))
+    var clientFrameLimit: String?
+
+    var values: [(Setting, String?)] {
+        [
+            (.host, host), (.port, port), (.token, token), (.corsOrigins, corsOrigins),
+            (.clientFrameLimit, clientFrameLimit),
+        ]
+    }
+}
+
+struct RuntimeOptions: SettingOptions {
+    @Option(name: .setting(.home), help: .setting(.home, shows: "dir")) var home: String?
+    @Option(name: .setting(.workspace), help: .setting(.workspace, shows: "dir")) var workspace: String?
+    @Option(name: .setting(.provisionMode), help: .setting(.provisionMode, shows: "mode")) var provisionMode: String?
+    @Option(name: .setting(.runtimeCommand), help: .setting(.runtimeCommand, shows: "command"))
+    var runtimeCommand: String?
+    @Option(name: .setting(.lineLimit), help: .setting(.lineLimit, shows: "bytes")) var lineLimit: String?
+    @Option(name: .setting(.journalLimit), help: .setting(.journalLimit, shows: "bytes")) var journalLimit: String?
+
+    var values: [(Setting, String?)] {
+        [
+            (.home, home), (.workspace, workspace), (.provisionMode, provisionMode),
+            (.runtimeCommand, runtimeCommand), (.lineLimit, lineLimit), (.journalLimit, journalLimit),
+        ]
+    }
+}
+
+struct QueueOptions: SettingOptions {
+    @Option(name: .setting(.queueMode), help: .setting(.queueMode, shows: "mode")) var queueMode: String?
+    @Option(name: .setting(.turnAttempts), help: .setting(.turnAttempts, shows: "count")) var turnAttempts: String?
+    @Option(name: .setting(.stuckTurnTimeout), help: .setting(.stuckTurnTimeout, shows: "seconds"))
+    var stuckTurnTimeout: String?
+    @Option(name: .setting(.turnMax), help: .setting(.turnMax, shows: "seconds")) var turnMax: String?
+    @Option(name: .setting(.inboxLimit), help: .setting(.inboxLimit, shows: "count")) var inboxLimit: String?
+    @Option(name: .setting(.eventsLimit), help: .setting(.eventsLimit, shows: "bytes")) var eventsLimit: String?
+    @Option(name: .setting(.eventLimit), help: .setting(.eventLimit, shows: "bytes")) var eventLimit: String?
+
+    var values: [(Setting, String?)] {
+        [
+            (.queueMode, queueMode), (.turnAttempts, turnAttempts), (.stuckTurnTimeout, stuckTurnTimeout),
+            (.turnMax, turnMax), (.inboxLimit, inboxLimit), (.eventsLimit, eventsLimit), (.eventLimit, eventLimit),
+        ]
+    }
+}
+
+struct TelegramOptions: SettingOptions {
+    @Option(name: .setting(.telegramToken), help: .setting(.telegramToken, shows: "token")) var token: String?
+    @Option(name: .setting(.telegramAPI), help: .setting(.telegramAPI, shows: "url")) var baseURL: String?
+    @Option(name: .setting(.telegramUsers), help: .setting(.telegramUsers, shows: "ids")) var allowedUsers: String?
+    @Option(name: .setting(.telegramChats), help: .setting(.telegramChats, shows: "ids")) var allowedChats: String?
+
+    var values: [(Setting, String?)] {
+        [
+            (.telegramToken, token), (.telegramAPI, baseURL), (.telegramUsers, allowedUsers),
+            (.telegramChats, allowedChats),
+        ]
+    }
+}
+
+struct LogOptions: SettingOptions {
+    @Option(name: .setting(.logLevel), help: .setting(.logLevel, shows: "level")) var logLevel: String?
+
+    var values: [(Setting, String?)] { [(.logLevel, logLevel)] }
+}

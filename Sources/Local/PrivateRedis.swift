@@ -1,0 +1,49 @@
+import ArgusCore
+import Glibc
+
+/// The `redis-server` of `argus up`: on a Unix socket only, with an append-only file, evicting nothing.
+enum PrivateRedis {
+    static func command(binary: String, home: HomeFolder) -> Child.Command {
+        let settings = [
+            ("port", "0"), ("unixsocket", home.redisSocket), ("unixsocketperm", "700"), ("dir", home.redisData),
+            ("appendonly", "yes"), ("appendfsync", "everysec"), ("save", ""), ("maxmemory-policy", "noeviction"),
+            ("daemonize", "no"), ("supervised", "no"),
+        ]
+        return Child.Command(
+            executable: binary, arguments: settings.flatMap { ["--\($0)", $1] }, environment: ["PATH": "/usr/bin:/bin"])
+    }
+
+    /// Its log says so once the data is loaded.
+    static func isReady(_ line: String) -> Bool {
+        line.contains("Ready to accept connections") || line.contains("ready to accept connections")
+    }
+
+    static func url(home: HomeFolder) -> String {
+        "unix://" + escaped(home.redisSocket)
+    }
+
+    static func find(path: String) throws(ArgusError) -> String {
+        let binary =
+            TextFile.findExecutable("redis-server", path: path + ":/usr/bin:/usr/local/bin")
+            ?? TextFile.findExecutable("valkey-server", path: path)
+        guard let binary else {
+            throw ArgusError(
+                .notFound,
+                "redis-server is not installed, and everything in Argus goes through it. Install it (7.0 or newer) with:\n"
+                    + "    sudo apt-get install redis-server")
+        }
+        return binary
+    }
+
+    private static func escaped(_ path: String) -> String {
+        var result = ""
+        for byte in path.utf8 {
+            switch byte {
+            case UInt8(ascii: "%"), UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: " "):
+                result += "%" + String(byte, radix: 16, uppercase: true)
+            default: result += String(decoding: [byte], as: UTF8.self)
+            }
+        }
+        return result
+    }
+}
