@@ -1,0 +1,185 @@
+import ArgusAppServer
+import ArgusCore
+@testable import ArgusQueue
+@testable import ArgusWorker
+import NIOCore
+import Testing
+
+/// A session machine with a Redis and a runtime host that only remember what they were told.
+struct MachineBench {
+    static let session = SessionID.random()
+    static let generation = "aaaaaaaa.1"
+
+    var machine: SessionMachine
+    /// What would be in Redis.
+    var fields: [String: ByteBuffer] = [:]
+    var lanes: [String: ByteBuffer] = [:]
+    var names: [String: ByteBuffer] = [:]
+    var pending: [String: ByteBuffer] = [:]
+    var clients: [String: ByteBuffer] = [:]
+    var inbox: [(StreamID, InboxEntry)] = []
+    var events: [(id: StreamID, to: String?, kind: EventKind, frame: String)] = []
+    var outbox: [(chat: String, text: String)] = []
+    var buried: [String] = []
+    /// Lines that reached the runtime, with their request ids, once each.
+    var sent: [(requestID: String, message: RPCMessage)] = []
+    var asksContext = 0
+    var sequence = 0
+    private var nextID: UInt64 = 1
+
+    init(settings: SessionSettings = SessionSettings()) {
+        machine = SessionMachine(session: Self.session, settings: settings, claim: Self.claim(), now: .now)
+    }
+
+    static func claim(
+        fields: [String: ByteBuffer] = [:], lanes: [String: ByteBuffer] = [:], names: [String: ByteBuffer] = [:],
+        pending: [String: ByteBuffer] = [:], clients: [String: ByteBuffer] = [:]
+    ) -> Claim {
+        Claim(
+            session: session, token: FencingToken(stream: .ready, id: StreamID(milliseconds: 1, sequence: 0)),
+            fields: fields, lanes: lanes, names: names, pending: pending, clients: clients)
+    }
+
+    // MARK: What arrives
+
+    @discardableResult
+    mutating func enter(_ kind: InboxEntry.Kind, _ fields: [String: String]) -> StreamID {
+        nextID += 1
+        let id = StreamID(milliseconds: nextID, sequence: 0)
+        let entry = InboxEntry(kind: kind, fields: fields.mapValues { ByteBuffer(string: $0) })
+        inbox.append((id, entry))
+        machine.handle(id, entry)
+        settle()
+        return id
+    }
+
+    @discardableResult
+    mutating func say(_ text: String, chat: String? = nil, thread: String = "name:main", client: String? = nil) -> StreamID {
+        var body: [(String, JSON)] = [("text", .string(text))]
+        if let chat { body.append(("source", ["channel": "telegram", "chatKey": .string(chat)])) }
+        var fields = ["thread": thread, "body": JSON.object(body).text]
+        if let client { (fields["client"], fields["rid"]) = (client, "7") }
+        return enter(.turn, fields)
+    }
+
+    mutating func linkUp(first: Int = 1, last: Int = 0, generation: String = generation) {
+        let body = ByteBuffer(string: #"{"initialize":{"userAgent":"demo"},"unanswered":[],"pid":1}"#)
+        machine.handle(.welcome(generation: generation, first: first, last: last, body: body))
+        settle()
+    }
+
+    mutating func context(hash: String = "h1") {
+        machine.handle(
+            .context(body: ByteBuffer(string: #"{"files":[{"name":"AGENTS.md","content":"be kind"}],"hash":"\#(hash)"}"#)))
+        settle()
+    }
+
+    mutating func line(_ text: String, requestID: String? = nil) {
+        sequence += 1
+        machine.handle(.line(sequence: sequence, requestID: requestID, line: ByteBuffer(string: text)))
+        settle()
+    }
+
+    /// Answers the last request of this method.
+    mutating func respond(_ method: String, _ result: String, _ location: SourceLocation = #_sourceLocation) {
+        guard let request = sent.last(where: { $0.message.method == method }) else {
+            Issue.record("\(method) was not sent", sourceLocation: location)
+            return
+        }
+        line(#"{"id":1000000000,"result":\#(result)}"#, requestID: request.requestID)
+    }
+
+    mutating func refuse(_ method: String, _ message: String) {
+        guard let request = sent.last(where: { $0.message.method == method }) else { return }
+        line(#"{"id":1,"error":{"code":-32600,"message":"\#(message)"}}"#, requestID: request.requestID)
+    }
+
+    mutating func restart(to generation: String) {
+        sequence += 1
+        machine.handle(
+            .generation(
+                sequence: sequence, generation: generation, body: ByteBuffer(string: #"{"reason":"signal 9"}"#)))
+        settle()
+    }
+
+    mutating func complete(_ turn: String, thread: String = "t1", answer: String = "done", status: String = "completed") {
+        let items = status == "completed" ? #"[{"type":"agentMessage","id":"m","text":"\#(answer)","phase":null}]"# : "[]"
+        line(
+            #"{"method":"turn/completed","params":{"threadId":"\#(thread)","turn":{"id":"\#(turn)","items":\#(items),"status":"\#(status)","error":null}}}"#
+        )
+    }
+
+    /// A text turn on the main thread, up to its being accepted as `turn`.
+    mutating func startTurn(_ turn: String = "u1", thread: String = "t1") {
+        context()
+        if names["main"] == nil { respond("thread/start", #"{"thread":{"id":"\#(thread)"}}"#) }
+        respond("turn/start", #"{"turn":{"id":"\#(turn)"}}"#)
+    }
+
+    /// The worker dies; another starts from what Redis holds.
+    mutating func takeOver() {
+        machine = SessionMachine(
+            session: Self.session, settings: machine.settings,
+            claim: Self.claim(fields: fields, lanes: lanes, names: names, pending: pending, clients: clients),
+            now: .now)
+        for (id, entry) in inbox { machine.handle(id, entry) }
+        settle()
+    }
+
+    // MARK: What it does
+
+    mutating func settle() {
+        while machine.hasOutput {
+            let output = machine.takeOutput()
+            if let cursor = output.cursor { fields["cursor"] = ByteBuffer(string: cursor) }
+            machine.committed(requestIDs: output.effects.compactMap { apply($0) })
+            for frame in output.sends { send(frame) }
+            machine.sent()
+        }
+    }
+
+    private mutating func send(_ frame: WorkerFrame) {
+        switch frame {
+        case .send(_, let requestID, let line):
+            guard let message = try? RPCMessage(line) else { return }
+            if !sent.contains(where: { $0.requestID == requestID }) { sent.append((requestID, message)) }
+        case .context: asksContext += 1
+        default: break
+        }
+    }
+
+    /// - Returns: the event id of a request.
+    private mutating func apply(_ effect: Effect) -> StreamID? {
+        switch effect {
+        case .event(let frame, let to, let kind, _): _ = event(frame, to, kind)
+        case .request(let frame, let to, let record):
+            let id = event(frame, to, .request)
+            pending["\(id)"] = record
+            return id
+        case .pendingDelete(let id): pending["\(id)"] = nil
+        case .laneBegin(let lane, let row): lanes[lane] = lanes[lane] ?? row
+        case .laneSet(let lane, let row): lanes[lane] = row
+        case .laneDelete(let lane): lanes[lane] = nil
+        case .nameSet(let name, let thread): names[name] = ByteBuffer(string: thread)
+        case .nameDelete(let name): names[name] = nil
+        case .done(let id): inbox.removeAll { $0.0 == id }
+        case .outbox(_, let chat, let body):
+            outbox.append((chat, (try? JSONSlice.parse(body))?["text"]?.string ?? ""))
+        case .set(let field, let value): fields[field] = value
+        case .bury(let record): buried.append(String(buffer: record))
+        case .clientDelete(let client): clients[client.rawValue] = nil
+        case .answer, .sysDone: break
+        }
+        return nil
+    }
+
+    private mutating func event(_ frame: ByteBuffer, _ to: String?, _ kind: EventKind) -> StreamID {
+        let id = StreamID(milliseconds: 1000 + UInt64(events.count), sequence: 0)
+        events.append((id, to, kind, String(buffer: frame)))
+        return id
+    }
+
+    func answers(to client: String) -> [String] {
+        events.filter { $0.kind == .answer && $0.to == client }.map(\.frame)
+    }
+}
