@@ -4,6 +4,7 @@ import ArgusCore
 ///
 ///     redis://[user[:password]@]host[:port][/db]        password alone: redis://:password@host
 ///     rediss://…[?ca=/path/of/authorities.pem]          TLS; the certificate must be valid for `host`
+///     rediss://…?cert=/path/of.pem&key=/path/of.pem     TLS with a certificate of our own
 ///     unix:///path/of/socket[?db=n][&user=…][&password=…]
 package struct RedisConfiguration: Sendable {
     package enum Endpoint: Sendable, Equatable {
@@ -14,6 +15,9 @@ package struct RedisConfiguration: Sendable {
     package struct TLS: Sendable, Equatable {
         /// A PEM file of authorities; nil means the system's, where SSL_CERT_FILE and SSL_CERT_DIR have a say.
         package let authorities: String?
+        /// PEM files with which we identify ourselves, for a Redis with tls-auth-clients.
+        package let certificate: String?
+        package let key: String?
     }
 
     package let endpoint: Endpoint
@@ -38,7 +42,7 @@ package struct RedisConfiguration: Sendable {
     }
 
     private init(authority: Substring, secure: Bool, query: [String: String]) throws(ArgusError) {
-        try Self.check(query, allowed: secure ? ["ca", "db"] : ["db"])
+        try Self.check(query, allowed: secure ? ["ca", "cert", "db", "key"] : ["db"])
         var rest = authority
         var user: String?
         var password: String?
@@ -56,7 +60,11 @@ package struct RedisConfiguration: Sendable {
         }
         let (host, port) = try Self.hostAndPort(rest)
         self.endpoint = .tcp(host: host, port: port)
-        self.tls = secure ? TLS(authorities: query["ca"]) : nil
+        guard (query["cert"] == nil) == (query["key"] == nil) else {
+            throw Self.invalid("the options cert and key belong together")
+        }
+        let tls = TLS(authorities: query["ca"], certificate: query["cert"], key: query["key"])
+        self.tls = secure ? tls : nil
         self.user = user.flatMap { $0.isEmpty ? nil : $0 }
         self.password = password.flatMap { Secret($0) }
         self.database = try Self.database(database)

@@ -27,10 +27,11 @@ final class RedisConnection: Sendable {
         self.eventLoop = eventLoop
     }
 
-    /// Connects, without greeting. Cancellable.
-    static func open(
+    /// Connects, without greeting. Cancellable. Leaves the caller's actor, since authorities are read from disk.
+    @concurrent static func open(
         _ configuration: RedisConfiguration, purpose: RedisChannelHandler.Purpose, on eventLoop: any EventLoop
     ) async throws -> RedisConnection {
+        let tls = try configuration.makeTLSContext()
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(.seconds(2))
             .channelOption(
@@ -38,6 +39,7 @@ final class RedisConnection: Sendable {
                 value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 16_384, maximum: 262_144))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls { try channel.pipeline.syncOperations.addHandler(TLSClientHandler(tls)) }
                     try channel.pipeline.syncOperations.addHandler(
                         RedisChannelHandler(purpose, eventLoop: channel.eventLoop))
                 }

@@ -109,7 +109,7 @@ final class RedisConnector: Sendable {
         } catch {
             connection.close()
             // The channel knows better why than the greeting that waited for an answer: TLS, a peer that is not Redis.
-            if error is RedisError { throw try await connection.ended.get().cause }
+            if error is RedisError { throw try await connection.ended.get().cause.duringGreeting }
             throw error
         }
         let ready = Ready(connection: connection, clientID: clientID, since: .now)

@@ -68,3 +68,13 @@ extension RedisConnection {
         String(decoding: name.utf8.map { (0x21...0x7E).contains($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self)
     }
 }
+
+extension ArgusError {
+    /// With what a connection that is closed before Redis has said a word suggests.
+    var duringGreeting: ArgusError {
+        guard message == RedisConnection.End.closedByPeer.message else { return self }
+        return ArgusError(
+            code, "\(message) before it answered: if the port expects TLS, write rediss:// in ARGUS_REDIS_URL; look at "
+                + "maxclients and at the log of Redis otherwise")
+    }
+}
