@@ -110,6 +110,10 @@ let package = Package(
                 "ArgusCore", "ArgusRedis", subprocess, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioLocks, logging,
             ],
             path: "Tests/Support", swiftSettings: settings),
+        .executableTarget(
+            name: "argus-bench",
+            dependencies: ["ArgusTestSupport", "ArgusAppServer", nioCore, nioPosix, nioHTTP1, nioWebSocket, nioLocks],
+            path: "Tests/Bench", swiftSettings: settings),
     ] + selectedTests
 )
 

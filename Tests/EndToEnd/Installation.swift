@@ -1,0 +1,172 @@
+import ArgusAppServer
+import ArgusCore
+import ArgusRedis
+import ArgusTestSupport
+import Foundation
+import NIOConcurrencyHelpers
+import NIOCore
+
+/// A whole Argus of real processes around a private Redis: any number of ingress, worker and scheduler, process runtimes.
+final class Installation: Sendable {
+    let redis: RedisServer
+    let home: TemporaryDirectory
+    private let environment: [String: String]
+    private let processes = NIOLockedValueBox<[ChildProcess]>([])
+
+    /// Runs `body` with an installation, and kills every process of it afterwards, runtime hosts included.
+    ///
+    /// - Parameter command: the runtime; nil is the demo runtime.
+    static func with<Result: Sendable>(
+        command: String? = nil, environment: [String: String] = [:], ingress: Int = 1, workers: Int = 1,
+        schedulers: Int = 1, redis options: RedisServer.Options = RedisServer.Options(),
+        _ body: (Installation, Ingress) async throws -> Result
+    ) async throws -> Result {
+        let installation = try await Installation(command: command, environment: environment, options)
+        do {
+            let entrances = try await installation.start(ingress: ingress, workers: workers, schedulers: schedulers)
+            let result = try await body(installation, entrances[0])
+            await installation.stop()
+            return result
+        } catch {
+            let logs = installation.processes.withLockedValue { $0.map(\.log) }.joined(separator: "\n---\n")
+            await installation.stop()
+            throw NotInTime("\(error)\nlogs of the processes:\n\(logs.suffix(12_000))\n\(installation.hostLogs)")
+        }
+    }
+
+    private init(command: String?, environment: [String: String], _ options: RedisServer.Options) async throws {
+        home = try TemporaryDirectory("home")
+        redis = try await RedisServer.start(options)
+        var variables = environment
+        variables["ARGUS_REDIS_URL"] = redis.url
+        variables["ARGUS_HOME_HOST_PATH"] = home.path
+        variables["ARGUS_PORT"] = "0"
+        variables["ARGUS_LOG_LEVEL"] = environment["ARGUS_LOG_LEVEL"] ?? "debug"
+        variables["ARGUS_RUNTIME_CMD"] = try command ?? "exec '\(ArgusProcess.binary)' demo-runtime"
+        variables["ARGUS_TEST_HOME"] = home.path
+        self.environment = variables
+    }
+
+    private func start(ingress: Int, workers: Int, schedulers: Int) async throws -> [Ingress] {
+        for _ in 0..<schedulers { _ = try await start("scheduler") }
+        for _ in 0..<workers { _ = try await start("worker") }
+        var entrances: [Ingress] = []
+        for _ in 0..<ingress { entrances.append(try await startIngress()) }
+        return entrances
+    }
+
+    func startIngress() async throws -> Ingress {
+        let process = try await start("ingress")
+        let line = try await process.waitForLine(containing: "listening")
+        guard let port = line.firstMatch(of: #/port=(\d+)/#).flatMap({ Int($0.output.1) }) else {
+            throw NotInTime("the ingress did not say its port: \(line)")
+        }
+        return Ingress(process: process, port: port)
+    }
+
+    func start(_ role: String) async throws -> ChildProcess {
+        let process = try await ArgusProcess.start(role, environment: environment)
+        processes.withLockedValue { $0.append(process) }
+        try await process.waitForLine(containing: "ready")
+        return process
+    }
+
+    func running(_ role: String) -> [ChildProcess] {
+        processes.withLockedValue { $0 }.filter { $0.isRunning && commandLine($0.pid).contains(role) }
+    }
+
+    private func commandLine(_ pid: pid_t) -> [String] {
+        let data = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") ?? Data()
+        return data.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Processes of this installation whose command line holds `words`, runtime hosts and app-servers among them.
+    func pids(running words: String...) -> [pid_t] {
+        let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return entries.compactMap { pid_t($0) }.filter { pid in
+            let line = commandLine(pid).joined(separator: " ")
+            guard words.allSatisfy(line.contains), let data = FileManager.default.contents(atPath: "/proc/\(pid)/environ")
+            else { return false }
+            return data.range(of: Data(home.path.utf8)) != nil
+        }
+    }
+
+    private func stop() async {
+        for process in processes.withLockedValue({ $0 }) { await process.terminate() }
+        ArgusProcess.killAll(marked: "ARGUS_TEST_HOME", home.path)
+        ArgusProcess.killAll(marked: "ARGUS_HOME_HOST_PATH", home.path)
+        await redis.kill()
+    }
+
+    private var hostLogs: String {
+        let folder = home.file("log")
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.compactMap { try? String(contentsOfFile: "\(folder)/\($0)", encoding: .utf8) }.joined(separator: "\n")
+    }
+}
+
+/// One ingress process.
+struct Ingress: Sendable {
+    let process: ChildProcess
+    let port: Int
+
+    var http: String { "http://127.0.0.1:\(port)" }
+
+    func connect(_ query: String = "", headers: [String: String] = [:]) async throws -> GatewayClient {
+        let socket = try await WebSocketClient.connect("ws://127.0.0.1:\(port)/ws\(query)", headers: headers)
+        return GatewayClient(socket: socket)
+    }
+}
+
+/// A client of `/ws` that numbers its requests.
+final class GatewayClient: Sendable {
+    let socket: WebSocketClient
+    private let lastID = NIOLockedValueBox(0)
+
+    init(socket: WebSocketClient) {
+        self.socket = socket
+    }
+
+    /// `argus/session`'s parameters: the first frame.
+    func session() async throws -> JSONSlice {
+        let frame = try await socket.next(containing: "argus/session")
+        guard let params = try JSONSlice.parse(frame)["params"] else { throw NotInTime("no params in \(frame)") }
+        return params
+    }
+
+    @discardableResult
+    func send(_ method: String, _ params: JSON) async throws -> Int {
+        let id = lastID.withLockedValue { id in
+            id += 1
+            return id
+        }
+        try await socket.send(String(buffer: RPCMessage.request(id: "\(id)", method: method, params: params)))
+        return id
+    }
+
+    func next(within limit: Duration = .seconds(10)) async throws -> RPCMessage {
+        guard let text = try await socket.next(within: limit) else {
+            throw NotInTime("the connection was closed with \(socket.closeCode ?? 0)")
+        }
+        return try RPCMessage(text)
+    }
+
+    /// Sends a request and returns its answer; what comes in between is dropped.
+    @discardableResult
+    func request(_ method: String, _ params: JSON = [:]) async throws -> RPCMessage {
+        let id = try await send(method, params)
+        while true {
+            let message = try await next()
+            if message.kind == .response, message.id?.int == id { return message }
+        }
+    }
+
+    /// The next notification or server request of this method.
+    func next(_ method: String, within limit: Duration = .seconds(10)) async throws -> RPCMessage {
+        let deadline = ContinuousClock.now + limit
+        while true {
+            let message = try await next(within: deadline - .now)
+            if message.method == method { return message }
+        }
+    }
+}
