@@ -128,13 +128,10 @@ struct RedisTLSTests {
 
     @Test("is told from a port without TLS")
     func plainPort() async throws {
-        let port = try await freePort()
-        var options = RedisServer.Options()
-        options.lines = ["port \(port)", "bind 127.0.0.1"]
-        let server = try await RedisServer.start(options)
-        let error = try await refusal("rediss://127.0.0.1:\(port)")
+        let server = try await PeerServer.start { _ in "HTTP/1.1 400 Bad Request\r\n\r\n" }
+        let error = try await refusal("rediss://127.0.0.1:\(server.port)")
         #expect(error?.message.contains("write redis://") == true)
-        await server.kill()
+        try await server.stop()
     }
 
     @Test("comes back after a restart of Redis")

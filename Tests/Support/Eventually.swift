@@ -36,6 +36,7 @@ package func eventually<Value>(
 }
 
 /// Runs services beside `body`, and cancels them when it is done: `running([{ try await client.run() }]) { … }`.
+@discardableResult
 package func running<Result: Sendable>(
     _ services: [@Sendable () async throws -> Void], body: @Sendable () async throws -> Result
 ) async throws -> Result {

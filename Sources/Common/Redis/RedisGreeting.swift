@@ -70,11 +70,18 @@ extension RedisConnection {
 }
 
 extension ArgusError {
-    /// With what a connection that is closed before Redis has said a word suggests.
+    /// With what to look at when a connection ends before Redis has said a word.
     var duringGreeting: ArgusError {
-        guard message == RedisConnection.End.closedByPeer.message else { return self }
-        return ArgusError(
-            code, "\(message) before it answered: if the port expects TLS, write rediss:// in ARGUS_REDIS_URL; look at "
-                + "maxclients and at the log of Redis otherwise")
+        switch (code, message) {
+        case (_, RedisConnection.End.closedByPeer.message):
+            ArgusError(
+                code, "\(message) before it answered: if the port expects TLS, write rediss:// in ARGUS_REDIS_URL; look "
+                    + "at maxclients and at the log of Redis otherwise")
+        case (.timedOut, _):
+            ArgusError(
+                code, "what listens there did not answer within 3 s: if it is a Redis without TLS, write redis:// in "
+                    + "ARGUS_REDIS_URL; look whether Redis hangs otherwise")
+        default: self
+        }
     }
 }
