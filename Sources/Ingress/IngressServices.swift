@@ -1,0 +1,71 @@
+import ArgusCore
+import ArgusQueue
+import ArgusRedis
+import ArgusService
+import Logging
+import ServiceLifecycle
+
+/// The ingress process: reading this is reading what runs in it.
+package enum IngressServices {
+    /// In the order in which they start; they stop in the reverse one.
+    package static func make(_ configuration: Configuration, logger: Logger) throws -> [any Service] {
+        try make(configuration, bound: BoundAddress(), logger: logger)
+    }
+
+    static func make(
+        _ configuration: Configuration, settings: WebSocketSettings = WebSocketSettings(), bound: BoundAddress,
+        logger: Logger
+    ) throws -> [any Service] {
+        let ingress = RandomHex.make(bytes: 4)
+        let redis = RedisClient(configuration.redis, name: "argus-ingress", logger: logger)
+        let subscriber = RedisSubscriber(configuration.redis, name: "argus-ingress-events", logger: logger)
+        let keys = QueueKeys(prefix: configuration.redisPrefix, shards: configuration.shards)
+        let queue = SessionQueue(redis: redis, keys: keys, limits: limits(configuration))
+        let feeds = FeedRegistry(queue: queue, subscriber: subscriber, logger: logger)
+        var settings = settings
+        settings.messageLimit = configuration.clientFrameLimitBytes
+        let metrics = settings.metrics
+        let gateway = SessionGateway(
+            queue: queue, feeds: feeds, metrics: metrics,
+            access: AccessPolicy(token: configuration.token, origins: configuration.corsOrigins),
+            pool: configuration.pool, ingress: ingress, logger: logger)
+        let presence = ArgusService.Presence(
+            role: "ingress", id: ingress, prefix: configuration.redisPrefix, redis: redis, logger: logger
+        ) {
+            [("connections", "\(metrics.connections.value)")]
+        }
+        let server = IngressServer(
+            routes: Routes(gateway: gateway, subscriber: subscriber), settings: settings, host: configuration.host,
+            port: configuration.port, bound: bound, logger: logger)
+        return [redis, subscriber, RedisSuitability(redis: redis), presence, feeds, server]
+    }
+
+    private static func limits(_ configuration: Configuration) -> QueueLimits {
+        var limits = QueueLimits()
+        limits.inboxEntries = configuration.inboxLimit
+        limits.eventsBytes = configuration.eventsLimitBytes
+        limits.eventBytes = configuration.eventLimitBytes
+        return limits
+    }
+}
+
+/// Fails the role when this Redis can't hold what must not be lost.
+private struct RedisSuitability: ReadyService {
+    let redis: RedisClient
+
+    func run() async throws {
+        try await runUntilShutdown {
+            try await redis.waitUntilReady()
+            do {
+                try await RedisServerCheck.verify(redis)
+            } catch let error as RedisError where error.isTransient {
+                return try await Task.sleep(for: .milliseconds(200))
+            }
+            try await gracefulShutdown()
+        }
+    }
+
+    func waitUntilReady() async throws {
+        try await redis.waitUntilReady()
+    }
+}

@@ -1,0 +1,117 @@
+import ArgusAppServer
+import ArgusCore
+import ArgusQueue
+import ArgusRedis
+import Logging
+import NIOCore
+
+/// What one client sends, from frames to inbox entries, and what it is told when that fails.
+struct ClientInputs {
+    private let gateway: SessionGateway
+    private let client: ClientID
+    private let member: FeedMember
+    private let pipeline: EnqueuePipeline
+    private let logger: Logger
+    private var count = 0
+
+    init(gateway: SessionGateway, session: SessionID, client: ClientID, member: FeedMember, logger: Logger) {
+        self.gateway = gateway
+        self.client = client
+        self.member = member
+        self.pipeline = EnqueuePipeline(gateway: gateway, session: session)
+        self.logger = logger
+    }
+
+    mutating func take(_ frames: [ByteBuffer]) async {
+        var items: [EnqueuePipeline.Item] = []
+        for frame in frames {
+            switch ClientMessage.read(frame) {
+            case .input(let input): items.append(item(input))
+            case .answer(let request, let line):
+                if let reply = reply(to: request, line) { items.append(reply) }
+            case .refused(let line): member.socket.send(text: line)
+            case .ignored: break
+            }
+        }
+        guard !items.isEmpty else { return }
+        for (item, outcome) in zip(items, await pipeline.send(items)) { await tell(outcome, of: item) }
+    }
+
+    private mutating func nextKey() -> String {
+        count += 1
+        return "\(client):\(count)"
+    }
+
+    private mutating func item(_ input: ClientInput) -> EnqueuePipeline.Item {
+        var fields = input.fields
+        fields["client"] = ByteBuffer(string: client.rawValue)
+        // Another name space than our own keys.
+        let key = input.idempotencyKey.map { "key:\($0)" }
+        if let key { fields["dedupe"] = ByteBuffer(string: key) }
+        return EnqueuePipeline.Item(
+            entry: InboxEntry(kind: input.kind, fields: fields), requestID: input.requestID, key: key ?? nextKey(),
+            isKeyed: key != nil)
+    }
+
+    private mutating func reply(to request: String, _ line: ByteBuffer) -> EnqueuePipeline.Item? {
+        guard let event = member.requests.answered(request) else {
+            logger.notice(
+                "dropped an answer to a request the client was not given, or that is settled",
+                metadata: ["request": "\(request.prefix(100))"])
+            return nil
+        }
+        let entry = InboxEntry(
+            kind: .reply,
+            fields: [
+                "client": ByteBuffer(string: client.rawValue), "event": ByteBuffer(string: "\(event)"), "body": line,
+            ])
+        return EnqueuePipeline.Item(
+            entry: entry, requestID: nil, key: "reply:\(event):\(client)", isKeyed: false, answers: request)
+    }
+
+    // MARK: Outcomes
+
+    private func tell(_ outcome: EnqueuePipeline.Outcome, of item: EnqueuePipeline.Item) async {
+        switch outcome {
+        case .result(.accepted): break
+        case .result(.duplicate(let id, let answer)): await repeated(item, first: id, answer: answer)
+        case .result(.full):
+            gateway.metrics.refusedInputs.add(1)
+            refuse(
+                item, RPCErrorCode.server,
+                "The session's inbox is full. Wait for running turns to end, or interrupt them, then send this again")
+        case .result(.unknownSession): member.socket.close(.unknownSession)
+        case .failed(let error):
+            logger.warning("an input was not enqueued", metadata: ["error": "\(error)"])
+            refuse(item, RPCErrorCode.server, "The input could not be queued (Redis does not answer): send it again")
+        }
+    }
+
+    private func refuse(_ item: EnqueuePipeline.Item, _ code: Int, _ message: String) {
+        if let id = item.requestID {
+            member.socket.send(text: RPCMessage.failure(id: id, code: code, message: message))
+        } else if let request = item.answers, let event = item.entry.text("event").flatMap({ StreamID($0) }) {
+            // It can be answered again.
+            member.requests.delivered(request, by: event)
+            logger.warning("an answer was not enqueued", metadata: ["event": "\(event)", "reason": "\(message)"])
+        } else {
+            logger.warning("a notification was not enqueued", metadata: ["reason": "\(message)"])
+        }
+    }
+
+    /// The input was there already: under a key of ours it is our own repeat, else the client's, which gets the first
+    /// answer, now or when it comes.
+    private func repeated(_ item: EnqueuePipeline.Item, first: StreamID, answer: ByteBuffer?) async {
+        guard item.isKeyed, let id = item.requestID else { return }
+        if let answer { return send(answer, id: id) }
+        member.waitForAnswer(to: first, id: id)
+        // It may have come between the look at the key and now.
+        guard case .result(.duplicate(_, let answer?))? = await pipeline.send([item]).first else { return }
+        if member.stopWaiting(for: first, id: id) { send(answer, id: id) }
+    }
+
+    private func send(_ answer: ByteBuffer, id: String) {
+        guard let message = try? RPCMessage(answer) else { return }
+        member.socket.send(text: message.replacingID(with: id))
+    }
+}

@@ -1,0 +1,130 @@
+import ArgusAppServer
+import ArgusCore
+import ArgusQueue
+import ArgusRedis
+import Logging
+import NIOCore
+
+/// One client on `/ws`, from its upgrade to its end.
+///
+///     admitted ──► session found or made ──► greeted ──► attached: fed events, its inputs enqueued ──► closed
+///
+/// It holds nothing that matters beyond the connection: inputs are in Redis when they are accepted, and what the
+/// client hears comes from there.
+struct SessionConnection {
+    let gateway: SessionGateway
+    let socket: WebSocket
+    let request: WebSocketRequest
+    let client: ClientID
+
+    init(_ socket: WebSocket, request: WebSocketRequest, gateway: SessionGateway) {
+        self.gateway = gateway
+        self.socket = socket
+        self.request = request
+        self.client = gateway.nextClient()
+    }
+
+    func run() async {
+        gateway.metrics.connections.add(1)
+        defer { gateway.metrics.connections.add(-1) }
+        do {
+            try admit()
+            let attach = try AttachRequest(request.query)
+            let (session, created) = try await open(attach.target)
+            let greeting = AttachRequest.greeting(session, attached: attach.target != .new, created: created)
+            socket.send(text: ByteBuffer(string: greeting.text))
+            try await serve(session, attach)
+        } catch let close as WebSocketClose {
+            socket.close(close)
+        } catch {
+            gateway.logger.warning(
+                "a client was not attached", metadata: ["client": "\(client)", "error": "\(error)"])
+            socket.close(WebSocketClose(1011, "Redis is not reachable: connect again"))
+        }
+    }
+
+    private func admit() throws(WebSocketClose) {
+        guard
+            gateway.access.accepts(
+                authorization: request.authorization, queryToken: request.query["token"])
+        else { throw .unauthorized }
+        guard gateway.access.acceptsSocket(origin: request.origin, host: request.host) else {
+            throw WebSocketClose(1008, "Origin not allowed: set ARGUS_TOKEN, or name it in ARGUS_CORS_ORIGINS")
+        }
+    }
+
+    private func open(_ target: AttachRequest.Target) async throws -> (SessionID, created: Bool) {
+        switch target {
+        case .new:
+            let session = SessionID.random()
+            let result = try await gateway.persistently(for: .seconds(10)) {
+                try await gateway.queue.open(session, pool: gateway.pool, create: true)
+            }
+            return (session, created: result != .unknown)
+        case .named(let session):
+            let result = try await gateway.persistently(for: .seconds(10)) {
+                try await gateway.queue.open(session, pool: gateway.pool, create: false)
+            }
+            guard result == .exists else { throw WebSocketClose.unknownSession }
+            return (session, created: false)
+        case .installationDefault:
+            return try await openDefault()
+        }
+    }
+
+    private func openDefault() async throws -> (SessionID, created: Bool) {
+        let session = try await gateway.persistently(for: .seconds(10)) {
+            try await gateway.queue.defaultSession(pool: gateway.pool)
+        }
+        let record = try await gateway.persistently(for: .seconds(10)) { try await gateway.queue.session(session) }
+        // Nobody has said or asked anything there yet.
+        return (session, created: record?.generation == nil && record?.depth == 0)
+    }
+
+    private func serve(_ session: SessionID, _ attach: AttachRequest) async throws {
+        var logger = gateway.logger
+        logger[metadataKey: "session"] = "\(session)"
+        logger[metadataKey: "client"] = "\(client)"
+        let cursor = try await enter(session, attach)
+        let member = FeedMember(
+            client: client, socket: socket, wantsIDs: attach.wantsIDs, metrics: gateway.metrics, logger: logger)
+        gateway.feeds.join(session, member, after: cursor)
+        logger.debug("attached", metadata: ["after": "\(cursor)"])
+        var inputs = ClientInputs(gateway: gateway, session: session, client: client, member: member, logger: logger)
+        while case let frames = await socket.inbound.next(), !frames.isEmpty { await inputs.take(frames) }
+        gateway.feeds.leave(session, member)
+        if socket.isQuiescing { socket.close(.restarting) }
+        await leave(session, logger)
+    }
+
+    /// Makes the client known to the session's owner, and returns the event after which it is to be fed.
+    private func enter(_ session: SessionID, _ attach: AttachRequest) async throws -> StreamID {
+        var fields = ["client": ByteBuffer(string: client.rawValue), "ingress": ByteBuffer(string: gateway.ingress)]
+        if let after = attach.after { fields["after"] = ByteBuffer(string: "\(after)") }
+        let entry = InboxEntry(kind: .attach, fields: fields)
+        let result = try await gateway.persistently(for: .seconds(10)) {
+            try await gateway.shortMemory.enqueue(session, entry, dedupe: "\(client):attach")
+        }
+        switch result {
+        case .accepted(_, _, let cursor): return cursor ?? attach.after ?? .zero
+        case .duplicate(_, let answer):
+            return answer.flatMap { StreamID(String(buffer: $0)) } ?? attach.after ?? .zero
+        case .unknownSession: throw WebSocketClose.unknownSession
+        case .full: throw WebSocketClose(1013, "The session's inbox is full: connect again later")
+        }
+    }
+
+    /// Tells the owner that the client is gone. When Redis is away for longer, the end of this process's presence, or
+    /// the next sweep of the owner, says the same.
+    private func leave(_ session: SessionID, _ logger: Logger) async {
+        let entry = InboxEntry(kind: .close, fields: ["client": ByteBuffer(string: client.rawValue)])
+        do {
+            _ = try await gateway.persistently(for: socket.isQuiescing ? .milliseconds(700) : .seconds(60)) {
+                try await gateway.shortMemory.enqueue(session, entry, dedupe: "\(client):close")
+            }
+            logger.debug("left")
+        } catch {
+            logger.warning("the owner was not told that a client left", metadata: ["error": "\(error)"])
+        }
+    }
+}
