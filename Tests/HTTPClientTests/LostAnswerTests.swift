@@ -54,7 +54,7 @@ struct LostAnswerTests {
 
     @Test(
         "An address that can't be used is refused without a word of its secrets",
-        arguments: ["", "ftp://h/secret", "http://user:secret@/", "http://[secret", "http://a b/secret", "secret", "http://h\0secret"])
+        arguments: ["", "ftp://h/secret", "http://user:secret@/", "http://[/secret", "http://a b/secret", "secret", "http://h/\0secret"])
     func badAddresses(url: String) async throws {
         try await withClient { _ in .hang } _: { client, _ in
             let error = await #expect(throws: HTTPClientError.self) { try await client.send(HTTPRequest(.get, url)) }

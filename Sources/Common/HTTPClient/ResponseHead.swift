@@ -3,6 +3,8 @@ struct ResponseHead {
     private static let limit = 64 << 10
 
     private(set) var fields: [(name: String, value: String)] = []
+    /// The empty line came. libcurl takes a head that was cut off for a whole one.
+    private(set) var isComplete = false
     private var size = 0
 
     mutating func add(_ bytes: UnsafeRawBufferPointer) {
@@ -10,8 +12,10 @@ struct ResponseHead {
         if line.hasPrefix("HTTP/") {
             fields = []
             size = 0
+            isComplete = false
             return
         }
+        if line == "\r\n" || line == "\n" { isComplete = true }
         size += bytes.count
         guard size <= Self.limit, let colon = line.firstIndex(of: ":") else { return }
         let value = line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" }

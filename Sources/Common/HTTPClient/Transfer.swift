@@ -47,11 +47,12 @@ final class Transfer {
     private func prepare() -> Result<Void, HTTPClientError> {
         let request = order.request
         let forbidden = request.headers.contains { ($0.name + $0.value).utf8.contains { $0 == 10 || $0 == 13 || $0 == 0 } }
-        guard !request.url.utf8.contains(0), !forbidden else {
+        let scheme = request.url.prefix { $0 != ":" }.lowercased()
+        guard ["http", "https"].contains(scheme), !request.url.utf8.contains(where: { $0 <= 32 }), !forbidden else {
             return .failure(
                 HTTPClientError(
                     reason: .invalidRequest, maybeSent: false,
-                    message: "\(request): a control character in the address or a header"))
+                    message: "\(request): not an http or https address, or a control character in a header"))
         }
         argus_curl_set_string(easy, CURLOPT_URL, request.url)
         argus_curl_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
@@ -136,10 +137,10 @@ final class Transfer {
     }
 
     func result(_ code: CURLcode) -> Result<HTTPResponse, any Error> {
-        guard code == CURLE_OK else {
+        guard code == CURLE_OK, head.isComplete else {
             return .failure(
                 HTTPClientError(
-                    code, order.request, detail: Array(errorText), maybeSent: maybeSent, isTooLarge: isTooLarge))
+                    code == CURLE_OK ? CURLE_GOT_NOTHING : code, order.request, detail: Array(errorText), maybeSent: maybeSent, isTooLarge: isTooLarge))
         }
         var status = 0
         argus_curl_get_long(easy, CURLINFO_RESPONSE_CODE, &status)
