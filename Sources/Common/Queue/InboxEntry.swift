@@ -1,0 +1,50 @@
+import ArgusCore
+import NIOCore
+
+/// One command to a session, as its inbox holds it. The fields of each kind are listed in docs/redis.md.
+package struct InboxEntry: Sendable, Equatable {
+    package enum Kind: String, Sendable, CaseIterable {
+        case turn, rpc, notify, reply, interrupt, new, attach, close, delete
+
+        /// Admitted to a full inbox (up to a margin), because the inbox may only empty with its help.
+        var isControl: Bool {
+            switch self {
+            case .reply, .interrupt, .attach, .close, .delete: true
+            case .turn, .rpc, .notify, .new: false
+            }
+        }
+    }
+
+    package let kind: Kind
+    /// Without `kind`.
+    package var fields: [String: ByteBuffer]
+
+    package init(kind: Kind, fields: [String: ByteBuffer] = [:]) {
+        self.kind = kind
+        self.fields = fields
+    }
+
+    package subscript(field: String) -> ByteBuffer? { fields[field] }
+
+    package func text(_ field: String) -> String? {
+        fields[field].map { String(buffer: $0) }
+    }
+
+    init?(_ pairs: [String: ByteBuffer]) {
+        guard let kind = pairs["kind"].flatMap({ Kind(rawValue: String(buffer: $0)) }) else { return nil }
+        var fields = pairs
+        fields["kind"] = nil
+        self.init(kind: kind, fields: fields)
+    }
+}
+
+package enum EnqueueResult: Sendable, Equatable {
+    /// `depth` counts this one too. `attachCursor` is set for `attach`: the event id after which the client is fed.
+    case accepted(id: StreamID, depth: Int, attachCursor: StreamID?)
+    /// The key was seen before: the first entry's id, and what was answered to it if that is known. For `attach` the
+    /// answer is the attach cursor.
+    case duplicate(id: StreamID, answer: ByteBuffer?)
+    /// The inbox is at its limit, or Redis at its memory limit.
+    case full
+    case unknownSession
+}

@@ -1,0 +1,86 @@
+import ArgusCore
+import ArgusRedis
+import NIOCore
+
+/// The lease verbs over any subject: sessions and chats run on the same scripts.
+struct Leases {
+    let redis: RedisClient
+    let keys: QueueKeys
+    let limits: QueueLimits
+
+    private func shard(of subject: LeaseSubject) -> Int {
+        switch subject {
+        case .session(let session): keys.shard(of: session)
+        case .chat(let chat): chat.shard
+        }
+    }
+
+    private func hash(of subject: LeaseSubject) -> String {
+        "\(keys.base(shard(of: subject))):\(subject.name)"
+    }
+
+    /// The subject's hash, then those of `with`; nil if `token` isn't the live entry.
+    func claim(
+        _ subject: LeaseSubject, _ token: FencingToken, stream: String, owner: String, with others: [String]
+    ) async throws -> [[String: ByteBuffer]]? {
+        let reply = try await redis.eval(
+            Scripts.claim, keys: [hash(of: subject), stream] + others,
+            arguments: [
+                .text(keys.base(shard(of: subject))), .text(subject.name), .text("\(token)"), .text(owner),
+            ])
+        if reply.isNull { return nil }
+        guard let hashes = reply.array, hashes.count == others.count + 1 else {
+            throw QueueError.unexpected("claim", reply)
+        }
+        return hashes.map(\.pairs)
+    }
+
+    /// The subjects still owned, each with the newest id of its inbox or outbox.
+    func renew(
+        owner: String, owned: [(LeaseSubject, FencingToken)]
+    ) async throws -> [(LeaseSubject, StreamID)] {
+        var still: [(LeaseSubject, StreamID)] = []
+        for (shard, members) in Dictionary(grouping: owned, by: { shard(of: $0.0) }) {
+            for start in stride(from: 0, to: members.count, by: 500) {
+                let chunk = members[start..<min(start + 500, members.count)]
+                let pairs = chunk.flatMap { [RedisArgument.text($0.0.name), .text("\($0.1)")] }
+                let reply = try await redis.eval(
+                    Scripts.renew, keys: [], arguments: [.text(keys.base(shard)), .text(owner)] + pairs)
+                guard let ids = reply.array, ids.count == chunk.count else {
+                    throw QueueError.unexpected("renew", reply)
+                }
+                for (member, id) in zip(chunk, ids) {
+                    if let newest = id.text.flatMap({ StreamID($0) }) { still.append((member.0, newest)) }
+                }
+            }
+        }
+        return still
+    }
+
+    func release(
+        _ subject: LeaseSubject, _ token: FencingToken, above: StreamID?, delay: Duration
+    ) async throws -> ReleaseResult {
+        let reply = try await redis.eval(
+            Scripts.release, keys: [hash(of: subject)],
+            arguments: [
+                .text(keys.base(shard(of: subject))), .text(subject.name), .text("\(token)"),
+                .text(above.map { "\($0)" } ?? ""), .integer(delay.milliseconds),
+            ])
+        guard let result = reply.text.flatMap({ ReleaseResult(rawValue: $0) }) else {
+            throw QueueError.unexpected("release", reply)
+        }
+        return result
+    }
+
+    func reap(
+        shard: Int, group: String, streams: [(suffix: FencingToken.Stream, key: String)]
+    ) async throws -> [LeaseSubject] {
+        let reply = try await redis.eval(
+            Scripts.reap, keys: streams.map(\.key),
+            arguments: [
+                .text(keys.base(shard)), .text(group), .integer(limits.lease.milliseconds), 100,
+                .integer(limits.takeoversBeforeBackoff), .integer(limits.takeoversBeforeBurial),
+            ] + streams.map { .text($0.suffix.rawValue) })
+        return (reply.array ?? []).compactMap { $0.text.flatMap { LeaseSubject($0, shard: shard) } }
+    }
+}

@@ -1,0 +1,68 @@
+import ArgusCore
+
+/// Every Redis key of the queue, once. A session's keys carry the hash tag of its shard, so one script may touch them
+/// all, on one Redis and on a cluster.
+package struct QueueKeys: Sendable {
+    package let prefix: String
+    /// Fixed for the life of an installation: another count puts sessions elsewhere.
+    package let shards: Int
+
+    package init(prefix: String = "argus", shards: Int = 1) {
+        self.prefix = prefix
+        self.shards = max(1, shards)
+    }
+
+    package func shard(of session: SessionID) -> Int {
+        Int(CRC16.xmodem(session.rawValue.utf8)) % shards
+    }
+
+    /// What stands before every key of a shard.
+    package func base(_ shard: Int) -> String { "\(prefix):{\(shard)}" }
+    package func base(of session: SessionID) -> String { base(shard(of: session)) }
+
+    // Of one session.
+    package func session(_ session: SessionID) -> String { "\(base(of: session)):session:\(session)" }
+    package func inbox(_ session: SessionID) -> String { "\(base(of: session)):inbox:\(session)" }
+    package func lanes(_ session: SessionID) -> String { "\(base(of: session)):lanes:\(session)" }
+    package func names(_ session: SessionID) -> String { "\(base(of: session)):names:\(session)" }
+    package func systemEvents(_ session: SessionID) -> String { "\(base(of: session)):sysevents:\(session)" }
+    /// The stream of events, and the Pub/Sub channel that wakes its readers.
+    package func events(_ session: SessionID) -> String { "\(base(of: session)):events:\(session)" }
+    /// Where the segments of the events end, for trimming by bytes.
+    package func marks(_ session: SessionID) -> String { "\(base(of: session)):marks:\(session)" }
+    package func pending(_ session: SessionID) -> String { "\(base(of: session)):pending:\(session)" }
+    package func clients(_ session: SessionID) -> String { "\(base(of: session)):clients:\(session)" }
+    package func dedupe(_ session: SessionID, _ key: String) -> String { "\(base(of: session)):dedupe:\(session):\(key)" }
+
+    // Of one shard.
+    package func ready(_ shard: Int, pool: String) -> String { "\(base(shard)):ready:\(pool)" }
+    package func running(_ shard: Int, pool: String) -> String { "\(base(shard)):ready:\(pool):running" }
+    package func sessions(_ shard: Int) -> String { "\(base(shard)):sessions" }
+    package func delayed(_ shard: Int) -> String { "\(base(shard)):delayed" }
+    package func dead(_ shard: Int) -> String { "\(base(shard)):dead" }
+    package func delivery(_ shard: Int, channel: String) -> String { "\(base(shard)):delivery:\(channel)" }
+    package func chat(_ chat: ChatAddress) -> String { "\(base(chat.shard)):chat:\(chat.channel):\(chat.chat)" }
+    package func outbox(_ chat: ChatAddress) -> String { "\(base(chat.shard)):outbox:\(chat.channel):\(chat.chat)" }
+
+    // Of the installation.
+    package var defaultSession: String { "\(prefix):default" }
+    /// The presence of a worker, and the channel on which it is told of new input (message: the session id).
+    package func worker(_ worker: String) -> String { "\(prefix):worker:\(worker)" }
+    package func ingress(_ ingress: String) -> String { "\(prefix):ingress:\(ingress)" }
+    /// The channel on which a deliverer is told of new replies (message: `<channel>:<chat>`).
+    package func deliveryChannel(_ deliverer: String) -> String { "\(prefix):delivery:\(deliverer)" }
+}
+
+/// The checksum that Redis Cluster uses for its slots.
+enum CRC16 {
+    static func xmodem(_ bytes: some Sequence<UInt8>) -> UInt16 {
+        var sum: UInt16 = 0
+        for byte in bytes {
+            sum ^= UInt16(byte) << 8
+            for _ in 0..<8 {
+                sum = sum & 0x8000 == 0 ? sum << 1 : (sum << 1) ^ 0x1021
+            }
+        }
+        return sum
+    }
+}

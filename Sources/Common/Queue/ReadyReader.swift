@@ -1,0 +1,111 @@
+import ArgusCore
+import ArgusRedis
+import NIOCore
+
+/// A session that has work, delivered to this worker. `SessionQueue.claim` makes it the worker's.
+package struct ReadySession: Hashable, Sendable {
+    package let session: SessionID
+    package let pool: String
+    package let token: FencingToken
+}
+
+/// A chat with undelivered replies, delivered to this deliverer. `SessionQueue.claimChat` makes it the deliverer's.
+package struct ReadyChat: Hashable, Sendable {
+    package let chat: ChatAddress
+    package let token: FencingToken
+}
+
+/// Waits for sessions or chats that have work, on a connection of its own, one read at a time.
+///
+/// On a cluster each shard has a node of its own, so each shard needs its own reader; on one Redis one reader takes
+/// all shards.
+package struct ReadyReader: Sendable {
+    static let sessionGroup = "workers"
+    static let chatGroup = "delivery"
+
+    private let reader: RedisReader
+    private let redis: RedisClient
+    private let keys: QueueKeys
+    private let shards: [Int]
+    /// Random for each start of a process: a name used before would inherit what its bearer left pending.
+    private let consumer: String
+
+    package init(reader: RedisReader, redis: RedisClient, keys: QueueKeys, consumer: String, shards: [Int]? = nil) {
+        self.reader = reader
+        self.redis = redis
+        self.keys = keys
+        self.consumer = consumer
+        self.shards = shards ?? Array(0..<keys.shards)
+    }
+
+    /// Sessions of `pool` that have work: those with a running turn first and whatever the capacity, then at most
+    /// `capacity` others from each shard. Empty when `blockingFor` passed without any, or the task was cancelled.
+    package func sessions(pool: String, capacity: Int, blockingFor: Duration) async throws -> [ReadySession] {
+        var streams = shards.map { Source(key: keys.running($0, pool: pool), shard: $0, stream: .running) }
+        if capacity > 0 {
+            streams += shards.map { Source(key: keys.ready($0, pool: pool), shard: $0, stream: .ready) }
+        }
+        let count = capacity > 0 ? capacity : 16
+        return try await read(streams, group: Self.sessionGroup, count: count, blockingFor: blockingFor)
+            .compactMap { subject, token in
+                guard case .session(let session) = subject else { return nil }
+                return ReadySession(session: session, pool: pool, token: token)
+            }
+    }
+
+    /// Chats of `channel` with something to deliver, at most `capacity` from each shard.
+    package func chats(channel: String, capacity: Int, blockingFor: Duration) async throws -> [ReadyChat] {
+        let streams = shards.map { Source(key: keys.delivery($0, channel: channel), shard: $0, stream: .ready) }
+        return try await read(streams, group: Self.chatGroup, count: max(1, capacity), blockingFor: blockingFor)
+            .compactMap { subject, token in
+                guard case .chat(let chat) = subject else { return nil }
+                return ReadyChat(chat: chat, token: token)
+            }
+    }
+
+    private struct Source {
+        let key: String
+        let shard: Int
+        let stream: FencingToken.Stream
+    }
+
+    private func read(
+        _ sources: [Source], group: String, count: Int, blockingFor: Duration
+    ) async throws -> [(LeaseSubject, FencingToken)] {
+        let command: [RedisArgument] =
+            [
+                "XREADGROUP", "GROUP", .text(group), .text(consumer), "COUNT", .integer(count), "BLOCK",
+                .integer(max(1, blockingFor.milliseconds)), "STREAMS",
+            ] + sources.map { .text($0.key) } + sources.map { _ in ">" }
+        let reply: RESPValue
+        do {
+            reply = try await reader.send(command, blockingFor: blockingFor)
+        } catch where QueueError.isMissingGroup(error) {
+            try await makeGroups(sources, group)
+            reply = try await reader.send(command, blockingFor: blockingFor)
+        }
+        return delivered(reply, sources)
+    }
+
+    /// From the first entry on: a group made anew must find what is there already.
+    private func makeGroups(_ sources: [Source], _ group: String) async throws {
+        for source in sources {
+            do {
+                _ = try await redis.send(["XGROUP", "CREATE", .text(source.key), .text(group), "0", "MKSTREAM"])
+            } catch RedisError.server(let message) where message.hasPrefix("BUSYGROUP") {}
+        }
+    }
+
+    private func delivered(_ reply: RESPValue, _ sources: [Source]) -> [(LeaseSubject, FencingToken)] {
+        (reply.array ?? []).flatMap { part -> [(LeaseSubject, FencingToken)] in
+            guard let pair = part.array, pair.count == 2, let source = sources.first(where: { $0.key == pair[0].text })
+            else { return [] }
+            return StreamEntry.list(pair[1]).compactMap { entry in
+                guard let name = entry.fields["subject"].map({ String(buffer: $0) }),
+                    let subject = LeaseSubject(name, shard: source.shard)
+                else { return nil }
+                return (subject, FencingToken(stream: source.stream, id: entry.id))
+            }
+        }
+    }
+}
