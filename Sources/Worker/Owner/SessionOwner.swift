@@ -40,8 +40,12 @@ package struct SessionOwner: Sendable {
         keeper.cursor.withLockedValue { $0 = claim.cursor.flatMap { Cursor($0) } }
         return await withTaskGroup(of: Ending?.self) { group in
             var round = OwnerRound(owner: self, machine: machine, revision: claim.revision)
-            let ready = await round.readInbox()
-            if ready { group.addTask { await keeper.run(); return nil } }
+            // What the runtime says can only be understood with the whole inbox at hand.
+            while await !round.readInbox(), !Task.isCancelled { try? await Task.sleep(for: .milliseconds(100)) }
+            group.addTask {
+                await keeper.run()
+                return nil
+            }
             group.addTask { [round] in
                 var round = round
                 return await round.run(keeper, idleAfter: Self.linger)

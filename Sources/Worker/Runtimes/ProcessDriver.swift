@@ -51,11 +51,22 @@ package struct ProcessDriver: RuntimeDriver {
     }
 
     package func remove(_ session: SessionID) async throws {
-        let paths = RuntimePaths(home: settings.home)
-        for path in [paths.socket(of: session), paths.socket(of: session) + ".token"] {
-            try? FileManager.default.removeItem(atPath: path)
+        let path = RuntimePaths(home: settings.home).socket(of: session)
+        // Told to quit already, unless the link was down just then.
+        if let text = try? String(contentsOfFile: path + ".lock", encoding: .utf8),
+            let pid = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)), pid > 1, isHost(pid, of: session)
+        {
+            kill(pid, SIGTERM)
         }
+        try? FileManager.default.removeItem(atPath: path + ".token")
     }
+}
+
+/// Whether the process with this id, which the lock file may have kept from another life of the machine, is that host.
+private func isHost(_ pid: pid_t, of session: SessionID) -> Bool {
+    let line = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") ?? Data()
+    let words = line.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    return words.contains("runtime-host") && words.contains(session.rawValue)
 }
 
 /// Where the files of local runtime hosts lie.

@@ -67,6 +67,8 @@ package struct Lane: Sendable {
 
     /// An input that the row already carries.
     package mutating func adopt(_ input: TurnInput) {
+        var input = input
+        input.isAnswered = row?.unanswered.contains(input.entry) != true
         running.append(input)
     }
 
@@ -129,6 +131,7 @@ package struct Lane: Sendable {
             row.kind = .raw
             if let own = message.params?["clientUserMessageId"]?.string { row.messageID = own }
         }
+        row.unanswered = running.filter { !$0.isAnswered }.map(\.entry)
         hasResumed = false
         self.row = row
         return [.begin, .request]
@@ -147,6 +150,7 @@ package struct Lane: Sendable {
         guard row?.step == .startTurn else { return [] }
         row?.turn = turn
         row?.step = .running
+        row?.unanswered = []
         return [.persist, .answerStarted]
     }
 

@@ -25,6 +25,8 @@ package struct LaneRow: Sendable, Equatable {
     package var thread: String?
     package var name: String?
     package var entries: [StreamID]
+    /// Those of `entries` whose asker has had no answer.
+    package var unanswered: [StreamID] = []
     package var attempt = 1
     package var request = 0
     /// `clientUserMessageId`: what the turn is found by in the runtime's own record.
@@ -64,7 +66,7 @@ package struct LaneRow: Sendable, Equatable {
             ("kind", .string(kind.rawValue)), ("step", .string(step.rawValue)),
             ("thread", thread.map(JSON.string) ?? .null), ("name", name.map(JSON.string) ?? .null),
             ("turn", turn.map(JSON.string) ?? .null), ("entries", .array(entries.map { .string("\($0)") })),
-            ("attempt", .integer(attempt)), ("request", .integer(request)), ("messageId", .string(messageID)),
+            ("unanswered", .array(unanswered.map { .string("\($0)") })), ("attempt", .integer(attempt)), ("request", .integer(request)), ("messageId", .string(messageID)),
             ("client", client.map { .string($0.rawValue) } ?? .null), ("startedAt", .integer(startedAtMilliseconds)),
             ("answer", answer.map(JSON.string) ?? .null), ("continuation", .bool(isContinuation)),
             ("recovering", .bool(isRecovering)),
@@ -81,14 +83,19 @@ package struct LaneRow: Sendable, Equatable {
         else { return nil }
         self.init(
             kind: kind, step: step, thread: slice["thread"]?.string, name: slice["name"]?.string,
-            entries: slice["entries"]?.elements.compactMap { $0.string.flatMap { StreamID($0) } } ?? [],
+            entries: Self.ids(slice["entries"]),
             messageID: messageID, client: slice["client"]?.string.map { ClientID($0) },
             startedAtMilliseconds: slice["startedAt"]?.int ?? 0)
         self.attempt = attempt
         self.request = request
+        unanswered = Self.ids(slice["unanswered"])
         turn = slice["turn"]?.string
         answer = slice["answer"]?.string
         isContinuation = slice["continuation"]?.bool ?? false
         isRecovering = slice["recovering"]?.bool ?? false
+    }
+
+    private static func ids(_ list: JSONSlice?) -> [StreamID] {
+        list?.elements.compactMap { $0.string.flatMap { StreamID($0) } } ?? []
     }
 }

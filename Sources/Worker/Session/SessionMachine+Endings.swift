@@ -58,10 +58,8 @@ extension SessionMachine {
         let error = currentAnswer?.error
         let message = error?["message"]?.string ?? "the runtime refused the request"
         for input in inputs {
-            if case .raw = input.content, let asker = input.asker, let error {
-                let frame = RPCMessage.failure(
-                    id: asker.requestID, code: error["code"]?.int ?? -32000, message: message)
-                publishAnswer(asker, input.entry, input.dedupe, frame)
+            if case .raw = input.content, let asker = input.asker, let answer = currentAnswer, error != nil {
+                publishAnswer(asker, input.entry, input.dedupe, answer.replacingID(with: asker.requestID))
             } else {
                 answerFailed(input, code: -32000, message: message)
             }

@@ -48,8 +48,7 @@ extension SessionMachine {
             content = .text(text)
         }
         return TurnInput(
-            entry: id, reference: entry.text("thread") ?? "name:main", content: content, source: source, asker: asker(entry), dedupe: entry.text("dedupe"),
-            isAnswered: id <= handledBefore)
+            entry: id, reference: entry.text("thread") ?? "name:main", content: content, source: source, asker: asker(entry), dedupe: entry.text("dedupe"))
     }
 
     /// The lane that a reference (`id:<thread>` or `name:<name>`) leads to now.
@@ -70,19 +69,23 @@ extension SessionMachine {
     mutating func enqueue(_ input: TurnInput, in key: String, isNew: Bool) {
         var lane = lanes[key] ?? Lane(attempts: settings.attempts, mode: settings.queueMode)
         var input = input
-        if lane.isBusy || !lane.waiting.isEmpty, input.text != nil, isNew {
-            let depth = lane.waiting.count { $0.text != nil } + 1
-            answer(
-                input,
-                [
-                    "ok": true, "threadId": thread(of: key).map(JSON.string) ?? .null, "queued": true,
-                    "started": false, "followupDepth": .integer(depth),
-                ])
+        if lane.isBusy || !lane.waiting.isEmpty, input.text != nil {
+            // An owner before this one has answered what it found waiting.
+            if isNew { answerQueued(input, key, depth: lane.waiting.count { $0.text != nil } + 1) }
             input.isAnswered = true
         }
         lane.add(input)
         lanes[key] = lane
         startNext(key)
+    }
+
+    private mutating func answerQueued(_ input: TurnInput, _ key: String, depth: Int) {
+        answer(
+            input,
+            [
+                "ok": true, "threadId": thread(of: key).map(JSON.string) ?? .null, "queued": true, "started": false,
+                "followupDepth": .integer(depth),
+            ])
     }
 
     func thread(of key: String) -> String? {

@@ -162,6 +162,13 @@ extension SessionMachine {
             names[name] = thread
             effects.append(.nameSet(name: name, thread: thread))
         }
+        if let lost = self.thread(of: key) {
+            // The thread before it left no record: its names lead to this one from now on.
+            for name in names.filter({ $0.value == lost }).keys.sorted() {
+                names[name] = thread
+                effects.append(.nameSet(name: name, thread: thread))
+            }
+        }
         rememberContext(for: thread)
         let ensures = lane.takeEnsures()
         lanes[newKey] = lane
