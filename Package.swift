@@ -128,7 +128,9 @@ var selectedTests: [Target] {
         tests("RuntimeHostTests", ["ArgusRuntimeHost", "ArgusAppServer", "ArgusDemoRuntime", nioCore, nioPosix]),
         tests("IngressTests", ["ArgusIngress", "ArgusQueue", "ArgusHTTPClient", nioEmbedded, nioWebSocket]),
         tests("WorkerTests", ["ArgusWorker", "ArgusAppServer", "ArgusQueue"]),
-        tests("LocalTests", ["ArgusLocal", "ArgusChat"]),
+        tests(
+            "LocalTests",
+            ["ArgusLocal", "ArgusChat", "ArgusService", "ArgusCore", "ArgusAppServer", nioLocks, logging]),
         tests("EndToEnd", ["ArgusAppServer", "ArgusRedis", "argus", subprocess]),
         tests("TidyTests", []),
     ]

@@ -17,13 +17,13 @@ struct RoleOptions: SettingOptions {
     }
 
     /// The configuration, or every error on standard error and exit code 2.
-    func load(adding more: [String: String] = [:]) throws -> Configuration {
-        try Self.load(overrides: overrides.merging(more) { _, new in new })
+    func load() throws -> Configuration {
+        try Self.load(environment: ProcessFacts.environment, overrides: overrides)
     }
 
-    static func load(overrides: [String: String]) throws -> Configuration {
+    static func load(environment: [String: String], overrides: [String: String]) throws -> Configuration {
         do throws(ConfigurationErrors) {
-            return try Configuration.load(environment: ProcessFacts.environment, overrides: overrides)
+            return try Configuration.load(environment: environment, overrides: overrides)
         } catch {
             StandardError.write(error.description)
             throw ExitCode(RoleRunner.ExitCode.usage)

@@ -9,7 +9,7 @@ package struct HomeFolder: Sendable {
     private let lock: Int32
 
     /// Where `argus up` says what runs: read by `argus chat` and `argus status`. Holds no secret.
-    package static func stateFile(home: String) -> String { home + "/up.json" }
+    package static func stateFile(home: String) -> String { home + "/run/up.state" }
 
     var redisData: String { path + "/redis" }
     var logs: String { path + "/log" }
@@ -30,9 +30,7 @@ package struct HomeFolder: Sendable {
     }
 
     func writeState(url: String, redis: String) {
-        let text = JSON.object([
-            ("url", .string(url)), ("redis", .string(redis)), ("pid", .integer(ProcessFacts.pid)),
-        ]).text
+        let text = "url=\(url)\nredis=\(redis)\npid=\(ProcessFacts.pid)"
         try? TextFile.write(text + "\n", to: Self.stateFile(home: path))
     }
 
@@ -58,13 +56,17 @@ package struct HomeFolder: Sendable {
         guard descriptor >= 0 else { throw notWritable(file, errno) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             close(descriptor)
-            let holder = TextFile.read(stateFile(home: path)).map { " (\($0.filter { !$0.isNewline }))" } ?? ""
+            let holder = TextFile.read(stateFile(home: path)).map { " (\(Self.oneLine($0)))" } ?? ""
             throw ArgusError(
                 .conflict,
                 "Argus already runs in \(path)\(holder): stop it first, or give this one a --home and --port of its own"
             )
         }
         return descriptor
+    }
+
+    private static func oneLine(_ text: String) -> String {
+        text.split(whereSeparator: \.isNewline).joined(separator: ", ")
     }
 
     private static func notWritable(_ path: String, _ code: Int32) -> ArgusError {

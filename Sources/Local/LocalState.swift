@@ -1,0 +1,19 @@
+import ArgusCore
+
+/// What `argus up` says about itself in its home, for the commands that look for it.
+package struct LocalState: Sendable {
+    package let url: String
+    package let redis: String
+
+    /// nil when nothing runs there.
+    package static func read(home: String) -> LocalState? {
+        guard let text = TextFile.read(HomeFolder.stateFile(home: home)) else { return nil }
+        guard let url = value("url", in: text), let redis = value("redis", in: text) else { return nil }
+        return LocalState(url: url, redis: redis)
+    }
+
+    /// The file is ours, in a form of our own: one line for each member.
+    private static func value(_ name: String, in text: String) -> String? {
+        text.split(separator: "\n").first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }
+    }
+}
