@@ -34,8 +34,10 @@ func common(_ name: String, _ dependencies: [Target.Dependency], resources: [Res
         swiftSettings: settings)
 }
 
-func role(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: "Argus\(name)", dependencies: dependencies, path: "Sources/\(name)", swiftSettings: settings)
+func role(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+    .target(
+        name: "Argus\(name)", dependencies: dependencies, path: "Sources/\(name)", resources: resources,
+        swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -75,7 +77,8 @@ let package = Package(
             [
                 "ArgusCore", "ArgusRedis", "ArgusQueue", "ArgusAppServer", "ArgusHTTPClient", "ArgusService",
                 nioCore, nioPosix, nioLocks, nioHTTP1, nioWebSocket, hummingbird, logging, lifecycle,
-            ]),
+            ],
+            resources: [.embedInCode("Telegram/Scripts")]),
         role(
             "Worker",
             [
