@@ -55,7 +55,9 @@ struct RESPDecoderTests {
 
     @Test(
         "refuses what is not RESP2",
-        arguments: ["HTTP/1.1 400 Bad Request\r\n", "\u{15}\u{3}\u{1}", "$x\r\n", "*-2\r\n", ":\r\n", "$3\r\nabcde\r\n"])
+        arguments: [
+            "HTTP/1.1 400 Bad Request\r\n", "\u{15}\u{3}\u{1}", "$x\r\n", "*-2\r\n", ":\r\n", "$3\r\nabcde\r\n",
+        ])
     func garbage(_ text: String) {
         #expect(throws: RedisError.self) { try decode([Array(text.utf8)]) }
     }

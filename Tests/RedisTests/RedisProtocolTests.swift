@@ -111,7 +111,8 @@ struct RedisChannelHandlerTests {
     @Test("writes a burst of commands in one piece")
     func burst() throws {
         let answers = Answers()
-        guard case .acceptedFirst = submit(["GET", "a"], answers), case .accepted = submit(["INCRBY", "b", -12], answers)
+        guard case .acceptedFirst = submit(["GET", "a"], answers),
+            case .accepted = submit(["INCRBY", "b", -12], answers)
         else {
             Issue.record("only the first of a burst wakes the loop")
             return

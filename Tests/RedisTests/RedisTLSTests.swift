@@ -103,7 +103,8 @@ struct RedisTLSTests {
         try await withServer(names: "DNS:localhost") { _, port, certificates in
             let system = try await refusal("rediss://localhost:\(port)")
             #expect(system?.message.contains("?ca=") == true)
-            let stranger = try await refusal("rediss://localhost:\(port)?ca=\(certificates.directory.file("stranger.pem"))")
+            let other = certificates.directory.file("stranger.pem")
+            let stranger = try await refusal("rediss://localhost:\(port)?ca=\(other)")
             #expect(stranger?.message.contains("is refused") == true)
             let missing = try await refusal("rediss://localhost:\(port)?ca=/no/such/file")
             #expect(missing?.message.contains("/no/such/file") == true)
@@ -116,8 +117,8 @@ struct RedisTLSTests {
             try await certificates.issue("client", names: "DNS:client")
             let url = "rediss://localhost:\(port)?ca=\(certificates.authority)"
             #expect(try await refusal(url)?.message.contains("?cert=") == true)
-            let (certificate, key) = (certificates.directory.file("client.pem"), certificates.directory.file("client.key"))
-            let client = try client("\(url)&cert=\(certificate)&key=\(key)")
+            let files = certificates.directory
+            let client = try client("\(url)&cert=\(files.file("client.pem"))&key=\(files.file("client.key"))")
             try await running([{ try await client.run() }]) {
                 try await client.waitUntilReady()
                 let reply = try await client.send(["PING"])

@@ -12,7 +12,8 @@ package enum ArgusProcess {
                 FileManager.default.currentDirectoryPath + "/.build/debug/argus",
             ]
             guard let found = candidates.first(where: FileManager.default.isExecutableFile(atPath:)) else {
-                throw NotInTime("no argus binary at \(candidates.joined(separator: " or ")): build it, or set ARGUS_BINARY")
+                let places = candidates.joined(separator: " or ")
+                throw NotInTime("no argus binary at \(places): build it, or set ARGUS_BINARY")
             }
             return found
         }

@@ -58,7 +58,7 @@ package enum HTTP {
                 case .end: return Response(status: status, headers: headers, body: bytes)
                 }
             }
-            throw NotInTime("the connection was closed before the response to \(request.method) \(request.uri) was whole")
+            throw NotInTime("closed before the response to \(request.method) \(request.uri) was whole")
         }
     }
 }

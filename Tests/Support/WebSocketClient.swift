@@ -25,7 +25,7 @@ package final class WebSocketClient: Sendable {
         let upgrade = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: url.host, port: url.port) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let refused = channel.eventLoop.makePromise(of: Void.self)
+                    let status = NIOLockedValueBox("nothing")
                     let upgrader = NIOTypedWebSocketClientUpgrader<WebSocketClient>(maxFrameSize: 256 << 20) {
                         channel, _ in
                         channel.eventLoop.makeCompletedFuture {
@@ -40,17 +40,18 @@ package final class WebSocketClient: Sendable {
                     let configuration = NIOTypedHTTPClientUpgradeConfiguration(
                         upgradeRequestHead: request, upgraders: [upgrader],
                         notUpgradingCompletionHandler: { channel in
-                            // The status is known only to whoever reads the response from here on.
-                            channel.eventLoop.makeCompletedFuture {
-                                try channel.pipeline.syncOperations.addHandler(RefusedUpgradeHandler(refused))
-                            }.flatMap { refused.futureResult }.flatMapThrowing {
-                                throw NotInTime("the server did not upgrade")
-                            }
+                            channel.close(promise: nil)
+                            let answer = status.withLockedValue { $0 }
+                            return channel.eventLoop.makeFailedFuture(
+                                NotInTime("the server answered \(answer) instead of upgrading"))
                         })
-                    refused.futureResult.whenComplete { _ in }
-                    channel.closeFuture.whenComplete { _ in refused.succeed() }
-                    return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(
+                    let upgraded = try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(
                         configuration: .init(upgradeConfiguration: configuration))
+                    let decoder = try channel.pipeline.syncOperations.handler(
+                        type: ByteToMessageHandler<HTTPResponseDecoder>.self)
+                    try channel.pipeline.syncOperations.addHandler(
+                        StatusHandler(status), position: .after(decoder))
+                    return upgraded
                 }
             }
         return try await upgrade.get()

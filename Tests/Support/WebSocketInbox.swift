@@ -107,19 +107,22 @@ final class WebSocketFrameHandler: ChannelInboundHandler {
     }
 }
 
-/// Reads the response of a server that doesn't upgrade, to say which it was.
-final class RefusedUpgradeHandler: ChannelInboundHandler {
+/// Notes the status of the first response; what comes after it passes, whatever it is.
+final class StatusHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
 
-    private let refused: EventLoopPromise<Void>
+    private let status: NIOLockedValueBox<String>
+    private var isNoted = false
 
-    init(_ refused: EventLoopPromise<Void>) {
-        self.refused = refused
+    init(_ status: NIOLockedValueBox<String>) {
+        self.status = status
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard case .head(let head) = unwrapInboundIn(data) else { return }
-        refused.fail(NotInTime("the server refused to upgrade: \(head.status.code)"))
-        context.close(promise: nil)
+        if !isNoted, case .head(let head) = unwrapInboundIn(data) {
+            isNoted = true
+            status.withLockedValue { $0 = "\(head.status.code)" }
+        }
+        context.fireChannelRead(data)
     }
 }

@@ -142,6 +142,8 @@ extension RedisChannelHandler {
 
     private func arm() {
         guard let context, !hasEnded else { return }
+        // The timer of a pipelined connection is due within 2 s anyhow: nothing to look at for each burst.
+        if case .commands = purpose, timer != nil { return }
         let heartbeat = isHeartbeatDue ? (pinged ?? lastRead) + Self.patience : .distantFuture
         let due = min(heartbeat, waiting.first?.deadline ?? .distantFuture)
         if let timer {

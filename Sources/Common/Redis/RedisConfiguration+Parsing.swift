@@ -5,7 +5,7 @@ extension RedisConfiguration {
     static func invalid(_ reason: String) -> ArgusError {
         ArgusError(
             .invalidArgument,
-            "the Redis URL is not valid: \(reason). Write redis://[user:password@]host[:port][/db], rediss://… for TLS, "
+            "the Redis URL is not valid: \(reason). Write redis://[user:password@]host[:port][/db], rediss://… for TLS "
                 + "or unix:///path/of/socket; escape special characters of the password with %XX")
     }
 

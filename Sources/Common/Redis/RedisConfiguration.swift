@@ -88,7 +88,7 @@ package struct RedisConfiguration: Sendable {
 
     private func requirePasswordForUser() throws(ArgusError) {
         guard user == nil || password != nil else {
-            throw Self.invalid("it names a user without a password (a password alone is written redis://:password@host)")
+            throw Self.invalid("it names a user without a password (write redis://:password@host for one alone)")
         }
     }
 }

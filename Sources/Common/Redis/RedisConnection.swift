@@ -15,6 +15,9 @@ final class RedisConnection: Sendable {
             .unavailable, "Redis was silent for 2 s and did not answer a PING within 2 s more")
     }
 
+    private static let receiveSizes = AdaptiveRecvByteBufferAllocator(
+        minimum: 1024, initial: 16_384, maximum: 262_144)
+
     private let handler: NIOLoopBound<RedisChannelHandler>
     private let outbox: RedisOutbox
     let eventLoop: any EventLoop
@@ -34,9 +37,7 @@ final class RedisConnection: Sendable {
         let tls = try configuration.makeTLSContext()
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(.seconds(2))
-            .channelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 16_384, maximum: 262_144))
+            .channelOption(.recvAllocator, value: receiveSizes)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls { try channel.pipeline.syncOperations.addHandler(TLSClientHandler(tls)) }

@@ -75,11 +75,13 @@ extension ArgusError {
         switch (code, message) {
         case (_, RedisConnection.End.closedByPeer.message):
             ArgusError(
-                code, "\(message) before it answered: if the port expects TLS, write rediss:// in ARGUS_REDIS_URL; look "
-                    + "at maxclients and at the log of Redis otherwise")
+                code,
+                "\(message) before it answered: if the port expects TLS, write rediss:// in ARGUS_REDIS_URL; look at "
+                    + "maxclients and at the log of Redis otherwise")
         case (.timedOut, _):
             ArgusError(
-                code, "what listens there did not answer within 3 s: if it is a Redis without TLS, write redis:// in "
+                code,
+                "what listens there did not answer within 3 s: if it is a Redis without TLS, write redis:// in "
                     + "ARGUS_REDIS_URL; look whether Redis hangs otherwise")
         default: self
         }

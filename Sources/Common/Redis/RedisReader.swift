@@ -25,7 +25,8 @@ package final class RedisReader: Service, Sendable {
         connector = RedisConnector(configuration, name: name, purpose: .blockingCommand, logger: logger)
     }
 
-    /// Stays connected until cancelled or shut down gracefully.
+    /// Stays connected until cancelled or shut down gracefully. List it before the services that read with it, so that
+    /// it is shut down after them.
     package func run() async throws {
         await connector.run()
     }
@@ -36,10 +37,9 @@ package final class RedisReader: Service, Sendable {
     ///   wait should the unblocking fail.
     /// - Throws: `RedisError`; `CancellationError` when the cancelled command came back without anything.
     package func send(_ command: [RedisArgument], blockingFor: Duration) async throws -> RESPValue {
-        guard isBusy.withLockedValue({ isBusy in
-            defer { isBusy = true }
-            return !isBusy
-        }) else { throw ArgusError(.conflict, "a RedisReader runs one command at a time: give each loop its own") }
+        guard takePlace() else {
+            throw ArgusError(.conflict, "a RedisReader runs one command at a time: give each loop its own")
+        }
         defer { isBusy.withLockedValue { $0 = false } }
         let ready = try await connector.waitUntilReady(patience: RedisConnector.commandPatience)
         try Task.checkCancellation()
@@ -59,6 +59,13 @@ package final class RedisReader: Service, Sendable {
         if case .error(let message) = reply { throw RedisError.server(message) }
         if reply.isNull { try Task.checkCancellation() }
         return reply
+    }
+
+    private func takePlace() -> Bool {
+        isBusy.withLockedValue { isBusy in
+            defer { isBusy = true }
+            return !isBusy
+        }
     }
 
     /// Repeats until the command is answered: the two connections race, so Redis may hear of the unblocking first.
