@@ -12,6 +12,8 @@ final class Installation: Sendable {
     let home: TemporaryDirectory
     private let environment: [String: String]
     private let processes = NIOLockedValueBox<[ChildProcess]>([])
+    /// So many installations at once are as many processes as two cores can start in time.
+    private static let slots = Slots(6)
 
     /// Runs `body` with an installation, and kills every process of it afterwards, runtime hosts included.
     ///
@@ -21,6 +23,8 @@ final class Installation: Sendable {
         schedulers: Int = 1, redis options: RedisServer.Options = RedisServer.Options(),
         _ body: (Installation, Ingress) async throws -> Result
     ) async throws -> Result {
+        await slots.take()
+        defer { slots.giveBack() }
         let installation = try await Installation(command: command, environment: environment, options)
         do {
             let entrances = try await installation.start(ingress: ingress, workers: workers, schedulers: schedulers)
@@ -64,11 +68,22 @@ final class Installation: Sendable {
         return Ingress(process: process, port: port)
     }
 
-    func start(_ role: String) async throws -> ChildProcess {
-        let process = try await ArgusProcess.start(role, environment: environment)
+    /// - Parameter extra: settings of this process alone.
+    @discardableResult
+    func start(_ role: String, _ extra: [String: String] = [:]) async throws -> ChildProcess {
+        let process = try await ArgusProcess.start(role, environment: environment.merging(extra) { $1 })
         processes.withLockedValue { $0.append(process) }
         try await process.waitForLine(containing: "ready")
         return process
+    }
+
+    /// Runs a subcommand to its end and returns what it printed.
+    @discardableResult
+    func command(_ arguments: String...) async throws -> String {
+        let process = try await ChildProcess.start(ArgusProcess.binary, arguments, environment: environment)
+        let code = try await process.waitUntilExit(within: .seconds(20))
+        guard code == 0 else { throw NotInTime("argus \(arguments.joined(separator: " ")): exit \(code)\n\(process.log)") }
+        return process.standardOutput
     }
 
     func running(_ role: String) -> [ChildProcess] {
@@ -102,6 +117,40 @@ final class Installation: Sendable {
         let folder = home.file("log")
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         return names.compactMap { try? String(contentsOfFile: "\(folder)/\($0)", encoding: .utf8) }.joined(separator: "\n")
+    }
+}
+
+/// A bounded number of permits, given in the order of asking.
+final class Slots: Sendable {
+    private let state: NIOLockedValueBox<(free: Int, waiting: [CheckedContinuation<Void, Never>])>
+
+    init(_ count: Int) {
+        state = NIOLockedValueBox((count, []))
+    }
+
+    func take() async {
+        await withCheckedContinuation { continuation in
+            let isFree = state.withLockedValue { state in
+                if state.free > 0 {
+                    state.free -= 1
+                    return true
+                }
+                state.waiting.append(continuation)
+                return false
+            }
+            if isFree { continuation.resume() }
+        }
+    }
+
+    func giveBack() {
+        let next = state.withLockedValue { state -> CheckedContinuation<Void, Never>? in
+            guard !state.waiting.isEmpty else {
+                state.free += 1
+                return nil
+            }
+            return state.waiting.removeFirst()
+        }
+        next?.resume()
     }
 }
 

@@ -1,0 +1,121 @@
+import ArgusAppServer
+import ArgusCore
+import ArgusTestSupport
+import Foundation
+import NIOConcurrencyHelpers
+import Testing
+
+@Suite("Promise 9: Redis restarts under load", .timeLimit(.minutes(5)))
+struct RedisRestartTests {
+    /// What happens to Redis while the inputs come in.
+    enum Trouble: String, CaseIterable, CustomTestStringConvertible {
+        case restart = "restarted by its operator"
+        case kill = "killed with -9"
+        case silence = "silent for 10 s"
+
+        var testDescription: String { rawValue }
+    }
+
+    private static let sessions = 6
+    private static let inputs = 30
+
+    @Test("With appendfsync always nothing acknowledged is lost and nothing runs twice", arguments: Trouble.allCases)
+    func underLoad(_ trouble: Trouble) async throws {
+        var options = RedisServer.Options()
+        options.appendOnly = true
+        try await Installation.with(environment: ["ARGUS_QUEUE_MODE": "followup"], workers: 2, redis: options) {
+            installation, ingress in
+            let answered = NIOLockedValueBox(0)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<Self.sessions {
+                    group.addTask { try await converse(number, installation, ingress, answered) }
+                }
+                group.addTask {
+                    for step in 1...2 {
+                        try await eventually(within: .seconds(60), "load before trouble \(step)") {
+                            answered.withLockedValue { $0 } >= Self.sessions * Self.inputs * step / 4
+                        }
+                        try await make(trouble, installation.redis)
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await installation.deadLetters().isEmpty)
+            #expect(installation.running("worker").count == 2)
+            #expect(ingress.process.isRunning)
+        }
+    }
+
+    private func make(_ trouble: Trouble, _ redis: RedisServer) async throws {
+        let began = ContinuousClock.now
+        switch trouble {
+        case .restart: try await redis.restart()
+        case .kill:
+            await redis.kill()
+            try await redis.launch()
+        case .silence:
+            redis.pause()
+            try await eventually(within: .seconds(12), "10 s of silence") { ContinuousClock.now - began > .seconds(10) }
+            redis.resume()
+        }
+    }
+
+    /// Sends inputs one by one, each again with its key until it is acknowledged.
+    private func converse(
+        _ number: Int, _ installation: Installation, _ ingress: Ingress, _ answered: NIOLockedValueBox<Int>
+    ) async throws {
+        let tape = try await EventTape.attach(ingress)
+        for input in 0..<Self.inputs {
+            try await acknowledged(tape, "s\(number) n\(input)! !delay=20", chat: "\(number)", key: "k\(input)")
+            answered.withLockedValue { $0 += 1 }
+        }
+        try await tape.until(Self.inputs, "turn/completed", within: .seconds(60))
+        try await installation.expectWhole(tape)
+        #expect(tape.heard("turn/completed").count == Self.inputs)
+        let replies = try await installation.outbox("\(number)").map(\.text)
+        #expect(replies == tape.messages)
+        #expect(replies.count == Self.inputs)
+        for (input, reply) in replies.enumerated() { #expect(reply.contains("s\(number) n\(input)! ")) }
+    }
+
+    private func acknowledged(_ tape: EventTape, _ text: String, chat: String, key: String) async throws {
+        for _ in 0..<4 {
+            let request = try await tape.enqueue(text, chat: chat, key: key)
+            let answer = try await tape.answer(to: request, within: .seconds(40))
+            if answer.result?["ok"]?.bool == true { return }
+        }
+        throw NotInTime("“\(text)” was not acknowledged")
+    }
+
+    @Test("The script cache is lost between any two calls: nothing changes")
+    func scriptFlush() async throws {
+        try await Installation.with { installation, ingress in
+            let tape = try await EventTape.attach(ingress)
+            for turn in 1...5 {
+                try await installation.redis.command("SCRIPT", "FLUSH")
+                try await tape.enqueue("turn \(turn)", chat: "a")
+                try await tape.until(turn, "turn/completed")
+            }
+            #expect(try await installation.outbox("a").count == 5)
+        }
+    }
+
+    @Test("Memory is full: inputs are refused with the reason, running turns end, and all is well when there is room")
+    func fullMemory() async throws {
+        try await Installation.with { installation, ingress in
+            let tape = try await EventTape.attach(ingress)
+            try await tape.enqueue("ends anyway !approve=go", chat: "a")
+            let question = try await tape.until("item/commandExecution/requestApproval")
+            try await installation.redis.command("CONFIG", "SET", "maxmemory", "1")
+            let refused = try await tape.request("argus/input/enqueue", ["text": "no room"])
+            #expect(refused.error?["code"]?.int == -32000)
+            try await installation.redis.command("CONFIG", "SET", "maxmemory", "0")
+            try await tape.socket.send(#"{"id":\#(question.id?.text ?? "0"),"result":{"decision":"accept"}}"#)
+            try await tape.until("turn/completed")
+            try await tape.enqueue("room", chat: "a")
+            try await tape.until(2, "turn/completed")
+            try await installation.expectWhole(tape)
+            #expect(try await installation.outbox("a").count == 2)
+        }
+    }
+}
