@@ -10,20 +10,22 @@ struct ArgusCommand: AsyncParsableCommand {
         abstract: "An assistant that lives on your machine, reached from a terminal, a web page or Telegram.",
         discussion: """
             Start here:
-              argus up        everything on this machine: Redis, ingress, worker, scheduler; Ctrl-C stops it
-              argus chat      talk to it, in a second terminal
+              argus up      everything on this machine; Ctrl-C stops all of it
+              argus chat    talk to it, in a second terminal
 
-            Between a message and its reply everything goes through Redis, so an installation may also run as any
-            number of `argus ingress`, `argus worker` and `argus scheduler` on one Redis, started in any order.
+            Between a message and its reply everything goes through Redis, so an installation may also run as any \
+            number of `argus ingress`, `argus worker` and `argus scheduler` on one Redis, started in any order. \
             Every flag of these is also an environment variable; the flag wins.
             """,
         version: ArgusVersion.current,
         groupedSubcommands: [
-            CommandGroup(name: "Every day", subcommands: [UpCommand.self, ChatCommand.self, StatusCommand.self]),
+            CommandGroup(
+                name: "Every day",
+                subcommands: [UpCommand.self, ChatCommand.self, StatusCommand.self, QueueCommand.self]),
             CommandGroup(
                 name: "Roles",
                 subcommands: [
-                    IngressCommand.self, WorkerCommand.self, SchedulerCommand.self, RuntimeHostCommand.self,
+                    IngressCommand.self, WorkerCommand.self, SchedulerCommand.self,
                     DemoRuntimeCommand.self,
                 ]),
         ])

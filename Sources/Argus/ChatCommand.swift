@@ -9,7 +9,7 @@ struct ChatCommand: AsyncParsableCommand {
         commandName: "chat",
         abstract: "Talk to the assistant in this terminal.",
         discussion: """
-            Attached to the main thread of the main session. Answers stream, the assistant's commands are shown, its
+            Attached to the main thread of the main session. Answers stream, the assistant's commands are shown, its \
             questions are asked; Ctrl-C stops the running turn, twice leaves. /help lists the rest.
 
             From a pipe it sends one line at a time, prints the answers and ends after the last:

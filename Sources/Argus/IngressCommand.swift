@@ -6,7 +6,7 @@ struct IngressCommand: AsyncParsableCommand {
         commandName: "ingress",
         abstract: "Serve HTTP, /ws and Telegram: the way in and out.",
         discussion: """
-            It keeps nothing but connections: run as many as you like behind a load balancer. /healthz says that it
+            It keeps nothing but connections: run as many as you like behind a load balancer. /healthz says that it \
             lives, /readyz that Redis answers. Telegram's updates are polled by one of them at a time.
             """)
 

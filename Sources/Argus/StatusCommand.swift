@@ -11,7 +11,7 @@ struct StatusCommand: AsyncParsableCommand {
         commandName: "status",
         abstract: "Show what is running, waiting and given up on.",
         discussion: """
-            Asks Redis, so it sees the whole installation. Without --redis-url or ARGUS_REDIS_URL it takes the Redis of
+            Asks Redis, so it sees the whole installation. Without --redis-url or ARGUS_REDIS_URL it takes the Redis of \
             the `argus up` that runs in the home.
             """)
 

@@ -6,7 +6,7 @@ struct WorkerCommand: AsyncParsableCommand {
         commandName: "worker",
         abstract: "Claim sessions, drive their runtimes, deliver what they say.",
         discussion: """
-            It keeps nothing: kill one in the middle of a turn and another goes on with it within 5 s; SIGTERM hands
+            It keeps nothing: kill one in the middle of a turn and another goes on with it within 5 s; SIGTERM hands \
             its sessions over at once. The runtimes are processes of their own and outlive it.
             """)
 
