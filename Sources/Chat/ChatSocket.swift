@@ -33,8 +33,11 @@ struct ChatSocket: Sendable {
                             channel.eventLoop.makeFailedFuture(
                                 ArgusError(.unavailable, "what listens at \(address.authority) is not Argus's ingress"))
                         })
+                    var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: configuration)
+                    // A server's first frames may come with its 101; NIO's default would drop them.
+                    pipeline.leftOverBytesStrategy = .forwardBytes
                     return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(
-                        configuration: .init(upgradeConfiguration: configuration))
+                        configuration: pipeline)
                 }
             }
         return ChatSocket(frames: try await upgrade.get())

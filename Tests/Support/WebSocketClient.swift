@@ -45,8 +45,11 @@ package final class WebSocketClient: Sendable {
                             return channel.eventLoop.makeFailedFuture(
                                 NotInTime("the server answered \(answer) instead of upgrading"))
                         })
+                    var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: configuration)
+                    // A server's first frames may come with its 101; NIO's default would drop them.
+                    pipeline.leftOverBytesStrategy = .forwardBytes
                     let upgraded = try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(
-                        configuration: .init(upgradeConfiguration: configuration))
+                        configuration: pipeline)
                     let decoder = try channel.pipeline.syncOperations.handler(
                         type: ByteToMessageHandler<HTTPResponseDecoder>.self)
                     try channel.pipeline.syncOperations.addHandler(
