@@ -1,0 +1,51 @@
+import ArgusQueue
+import ArgusRedis
+import ArgusService
+import Logging
+import ServiceLifecycle
+import ArgusHTTPClient
+
+/// Telegram: messages in, replies out. Several ingress processes may run it on one Redis: one polls, all deliver.
+///
+///     Telegram ── Poller ── Intake ──► inbox (queue) … outbox ── Deliverer ── ChatDelivery ──► Telegram
+///                             │                                     ▲
+///                             └──── refusals, answers to commands ──┘        Typing (a courtesy beside it)
+///
+/// It is the authority on nothing: offset, lease, chats' moves and the progress of each reply are in Redis.
+package enum TelegramServices {
+    /// Nothing without a token.
+    package static func make(
+        _ configuration: Configuration, queue: SessionQueue, redis: RedisClient, ingress: String, logger: Logger
+    ) -> [any Service] {
+        guard let telegram = configuration.telegram else { return [] }
+        let http = HTTPClient()
+        let api = BotAPI(http: http, baseURL: telegram.apiBaseURL, token: telegram.token)
+        let keys = TelegramKeys(prefix: configuration.redisPrefix, token: telegram.token)
+        let moves = ChatMoves(redis: redis, keys: keys)
+        let typing = TypingRoom()
+        let pace = Pace()
+        let admission = Admission(users: telegram.allowedUsers, chats: telegram.allowedChats)
+        let refusals = RefusalBudget()
+        let pool = configuration.pool
+
+        let reader = RedisReader(configuration.redis, name: "argus-telegram", unblocking: redis, logger: logger)
+        let deliverer = Deliverer(
+            id: ingress, queue: queue,
+            reader: ReadyReader(reader: reader, redis: redis, keys: queue.keys, consumer: ingress),
+            chats: DeliveredChats(),
+            makeDelivery: { claim, key in
+                ChatDelivery(
+                    claim: claim, key: key, queue: queue, api: api, pace: pace, moves: moves, typing: typing,
+                    logger: logger)
+            }, logger: logger)
+        let poller = Poller(
+            api: api, lease: PollLease(redis: redis, keys: keys, ingress: ingress),
+            intake: { bot in
+                Intake(
+                    bot: bot, queue: queue, keys: keys, pool: pool, admission: admission, moves: moves,
+                    refusals: refusals, typing: typing, logger: logger)
+            }, logger: logger)
+        let shown = Typing(room: typing, api: api, queue: queue, moves: moves)
+        return [http, reader, deliverer, shown, poller]
+    }
+}
