@@ -44,12 +44,18 @@ struct MachineBench {
 
     @discardableResult
     mutating func enter(_ kind: InboxEntry.Kind, _ fields: [String: String]) -> StreamID {
+        let id = append(kind, fields)
+        settle()
+        return id
+    }
+
+    @discardableResult
+    mutating func append(_ kind: InboxEntry.Kind, _ fields: [String: String]) -> StreamID {
         nextID += 1
         let id = StreamID(milliseconds: nextID, sequence: 0)
         let entry = InboxEntry(kind: kind, fields: fields.mapValues { ByteBuffer(string: $0) })
         inbox.append((id, entry))
         machine.handle(id, entry)
-        settle()
         return id
     }
 
@@ -118,11 +124,7 @@ struct MachineBench {
 
     /// The worker dies; another starts from what Redis holds.
     mutating func takeOver() {
-        machine = SessionMachine(
-            session: Self.session, settings: machine.settings,
-            claim: Self.claim(fields: fields, lanes: lanes, names: names, pending: pending, clients: clients),
-            now: .now)
-        for (id, entry) in inbox { machine.handle(id, entry) }
+        replaceMachine()
         settle()
     }
 
@@ -130,9 +132,7 @@ struct MachineBench {
 
     mutating func settle() {
         while machine.hasOutput {
-            let output = machine.takeOutput()
-            if let cursor = output.cursor { fields["cursor"] = ByteBuffer(string: cursor) }
-            machine.committed(requestIDs: output.effects.compactMap { apply($0) })
+            let output = commit()
             for frame in output.sends { send(frame) }
             machine.sent()
         }
@@ -149,7 +149,7 @@ struct MachineBench {
     }
 
     /// - Returns: the event id of a request.
-    private mutating func apply(_ effect: Effect) -> StreamID? {
+    mutating func apply(_ effect: Effect) -> StreamID? {
         switch effect {
         case .event(let frame, let to, let kind, _): _ = event(frame, to, kind)
         case .request(let frame, let to, let record):
