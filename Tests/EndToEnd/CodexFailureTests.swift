@@ -19,17 +19,17 @@ struct CodexFailureTests {
             #expect(!reason.isEmpty)
             #expect(client.turns.count == 1)
             let letters = try await eventually("a note for the chat") {
-                let letters = try await codex.outbox("test", "42")
+                let letters = try await codex.outbox("42")
                 return letters.isEmpty ? nil : letters
             }
             #expect(letters.count == 1)
-            #expect(letters.first?.kind == "note")
-            #expect(letters.first?.text.contains(reason) == true)
-            #expect(try await codex.depth(client.session) == 0)
+            guard case .note(let note) = letters[0] else { throw NotInTime("not a note: \(letters)") }
+            #expect(note.contains(reason))
+            #expect(try await codex.installation.depth(of: client.session) == 0)
             _ = try await client.enqueue("still there", chat: "42")
             #expect(try await client.completed(2).answer == "echo: still there")
-            let reply = CodexInstallation.Letter(kind: "reply", text: "echo: still there")
-            try await eventually("a reply for the chat") { try await codex.outbox("test", "42").last == reply }
+            let reply = "echo: still there"
+            try await eventually("a reply for the chat") { try await codex.outbox("42").last == .reply(reply) }
         }
     }
 
@@ -41,8 +41,8 @@ struct CodexFailureTests {
             let turn = try await client.completed()
             #expect(turn.status == "completed")
             #expect(turn.answer == "echo: hello again")
-            let reply = CodexInstallation.Letter(kind: "reply", text: "echo: hello again")
-            try await eventually("one reply") { try await codex.outbox("test", "42") == [reply] }
+            let reply = "echo: hello again"
+            try await eventually("one reply") { try await codex.outbox("42") == [.reply(reply)] }
         }
     }
 
@@ -89,15 +89,15 @@ struct CodexFailureTests {
             #expect(turn.answer == "echo: the answer")
             #expect(turn["id"]?.string != started["turnId"]?.string)
             #expect(client.all("argus/runtime/restarted").count == 1)
-            let reply = CodexInstallation.Letter(kind: "reply", text: "echo: the answer")
-            try await eventually("one reply") { try await codex.outbox("test", "42") == [reply] }
+            let reply = "echo: the answer"
+            try await eventually("one reply") { try await codex.outbox("42") == [.reply(reply)] }
             try await client.settle()
             #expect(client.turns.count == 1)
             let requests = codex.mock.requests(words)
             #expect(requests.count == 2)
             // Taken back out of the history before it was started again: the model hears it once.
             #expect(requests.last?.body.components(separatedBy: words).count == 2)
-            #expect(try await codex.depth(client.session) == 0)
+            #expect(try await codex.installation.depth(of: client.session) == 0)
         }
     }
 
@@ -115,7 +115,7 @@ struct CodexFailureTests {
             let turn = try await client.completed()
             #expect(turn.answer == "echo: touch started.txt; sleep 100")
             #expect(codex.mock.requests(words).count == 2)
-            try await eventually("one reply") { try await codex.outbox("test", "42").count == 1 }
+            try await eventually("one reply") { try await codex.outbox("42").count == 1 }
         }
     }
 
@@ -132,8 +132,8 @@ struct CodexFailureTests {
                 }
             }
             try await client.read(until: "argus/turn/failed") { $0.all("argus/turn/failed").first }
-            try await eventually("one note") { try await codex.outbox("test", "42").map(\.kind) == ["note"] }
-            #expect(try await codex.installation.redis.command("XLEN", "argus:{0}:dead").int == 1)
+            try await eventually("one note") { try await codex.outbox("42").count == 1 }
+            #expect(try await codex.installation.deadLetters().count == 1)
             _ = try await client.enqueue("still there")
             #expect(try await client.completed().answer == "echo: still there")
         }
@@ -153,8 +153,8 @@ struct CodexFailureTests {
             #expect(turn["id"]?.string == started["turnId"]?.string)
             #expect(turn.answer == "echo: one two three")
             #expect(client.deltas == "echo: one two three")
-            let reply = CodexInstallation.Letter(kind: "reply", text: "echo: one two three")
-            try await eventually("one reply") { try await codex.outbox("test", "42") == [reply] }
+            let reply = "echo: one two three"
+            try await eventually("one reply") { try await codex.outbox("42") == [.reply(reply)] }
             #expect(codex.mock.requests.count == 1)
             #expect(try await codex.appServer() == before)
             #expect(client.all("turn/started").count == 1)
@@ -169,15 +169,12 @@ struct CodexFailureTests {
             let words = "hold one two three"
             _ = try await client.enqueue(words, chat: "42")
             try await client.answering()
-            for worker in codex.installation.running("worker") {
-                worker.signal(SIGKILL)
-                try await worker.waitUntilExit()
-            }
+            try await codex.killWorkers()
             codex.mock.release(words)
-            _ = try await codex.installation.start("worker")
+            try await codex.installation.start("worker")
             #expect(try await client.completed().answer == "echo: one two three")
             #expect(client.deltas == "echo: one two three")
-            try await eventually("one reply") { try await codex.outbox("test", "42").count == 1 }
+            try await eventually("one reply") { try await codex.outbox("42").count == 1 }
             #expect(codex.mock.requests.count == 1)
         }
     }

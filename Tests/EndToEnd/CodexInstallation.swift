@@ -1,6 +1,5 @@
 import ArgusAppServer
 import ArgusCore
-import ArgusRedis
 import ArgusTestSupport
 import Foundation
 
@@ -56,43 +55,29 @@ struct CodexInstallation: Sendable {
         return getpgid(pid) == pid && executable?.hasSuffix("/codex") == true
     }
 
-    // MARK: What is in Redis
+    // MARK: Death of workers
 
-    /// What was written for a chat, oldest first. Nobody delivers the channels that tests use.
-    func outbox(_ channel: String, _ chat: String) async throws -> [Letter] {
-        let key = "argus:{0}:outbox:\(channel):\(chat)"
-        let entries = try await installation.redis.command("XRANGE", "\(key)", "-", "+").array ?? []
-        return try entries.compactMap { entry in
-            guard let body = entry.array?.last?.pairs["body"] else { return nil }
-            let json = try JSONSlice.parse(body)
-            return Letter(kind: json["kind"]?.string ?? "", text: json["text"]?.string ?? "")
-        }
-    }
-
-    struct Letter: Equatable {
-        let kind: String
-        let text: String
-    }
-
-    func depth(_ session: String) async throws -> Int {
-        try await installation.redis.command("XLEN", "argus:{0}:inbox:\(session)").int ?? -1
-    }
-
-    func owner(_ session: String) async throws -> String {
-        try await installation.redis.command("HGET", "argus:{0}:session:\(session)", "owner").text ?? ""
-    }
-
-    /// Kills the only worker, starts another, and waits until that one owns the session.
-    func replaceWorker(owning session: String) async throws {
-        let before = try await owner(session)
+    /// Kills all workers and waits for their ends.
+    func killWorkers() async throws {
         for worker in installation.running("worker") {
             worker.signal(SIGKILL)
             try await worker.waitUntilExit()
         }
-        _ = try await installation.start("worker")
-        try await eventually(within: .seconds(10), "another owner of \(session) than \(before)") {
-            let now = try await owner(session)
-            return !now.isEmpty && now != before
-        }
+    }
+
+    /// Kills the workers, starts another, and waits until that one owns the session.
+    func replaceWorker(owning session: String) async throws {
+        try await killWorkers()
+        try await installation.start("worker")
+        _ = try await installation.owner(of: session)
+    }
+
+    enum Letter: Equatable {
+        case reply(String), note(String)
+    }
+
+    /// All that was ever said to a chat, oldest first: nobody delivers the channel of the tests.
+    func outbox(_ chat: String) async throws -> [Letter] {
+        try await installation.outbox(chat).map { $0.kind == "reply" ? .reply($0.text) : .note($0.text) }
     }
 }

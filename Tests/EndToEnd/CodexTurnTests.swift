@@ -121,7 +121,7 @@ struct CodexTurnTests {
             _ = try await client.enqueue("go on")
             #expect(try await client.completed(2).answer == "echo: go on")
             #expect(codex.mock.requests("never mind").isEmpty)
-            try await eventually("an empty inbox") { try await codex.depth(client.session) == 0 }
+            try await eventually("an empty inbox") { try await codex.installation.depth(of: client.session) == 0 }
         }
     }
 }

@@ -4,8 +4,8 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// A model behind `POST /v1/responses`, scripted by what the person wrote (`MockResponsesScript`): “hello” is answered
-/// “echo: hello”.
+/// A model behind `POST /v1/responses`, scripted by what the person wrote (`MockResponsesScript`): it answers “hello”
+/// with “echo: hello”.
 ///
 /// But for `once` and `hold` it has no memory, so a repeated turn goes as the first did. It notes every request, so
 /// that a test can say how often the model was asked.
