@@ -110,13 +110,18 @@ let package = Package(
         .target(
             name: "ArgusTestSupport",
             dependencies: [
-                "ArgusCore", "ArgusRedis", subprocess, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioLocks, logging,
+                "ArgusCore", "ArgusRedis", "ArgusAppServer", subprocess, nioCore, nioPosix, nioHTTP1, nioWebSocket,
+                nioLocks, logging,
             ],
             path: "Tests/Support", swiftSettings: settings),
         .executableTarget(
             name: "argus-bench",
             dependencies: ["ArgusTestSupport", "ArgusAppServer", nioCore, nioPosix, nioHTTP1, nioWebSocket, nioLocks],
             path: "Tests/Bench", swiftSettings: settings),
+        .executableTarget(
+            name: "argus-chaos",
+            dependencies: ["ArgusTestSupport", "ArgusAppServer", "ArgusCore", "ArgusRedis", nioCore, nioLocks],
+            path: "Tests/Chaos", swiftSettings: settings),
     ] + selectedTests
 )
 

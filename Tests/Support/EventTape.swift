@@ -1,15 +1,14 @@
 import ArgusAppServer
 import ArgusCore
-import ArgusTestSupport
 import NIOConcurrencyHelpers
 
 /// A client of `/ws?ids=1` that keeps all it hears, so that a test can say at the end whether anything was missing, came
 /// twice or in another order. One caller at a time.
-final class EventTape: Sendable {
-    struct Event: Sendable {
-        let id: StreamID
-        let frame: RPCMessage
-        let heardAt: ContinuousClock.Instant
+package final class EventTape: Sendable {
+    package struct Event: Sendable {
+        package let id: StreamID
+        package let frame: RPCMessage
+        package let heardAt: ContinuousClock.Instant
     }
 
     private struct State {
@@ -19,10 +18,10 @@ final class EventTape: Sendable {
         var lastRequest = 0
     }
 
-    let socket: WebSocketClient
-    let session: String
+    package let socket: WebSocketClient
+    package let session: String
     /// What the client asked to be fed after; zero for a new session.
-    let after: StreamID
+    package let after: StreamID
     private let state = NIOLockedValueBox(State())
 
     private init(socket: WebSocketClient, session: String, after: StreamID) {
@@ -32,7 +31,7 @@ final class EventTape: Sendable {
     }
 
     /// - Parameter session: nil makes a new one.
-    static func attach(_ ingress: Ingress, session: String? = nil, after: StreamID? = nil) async throws -> EventTape {
+    package static func attach(_ ingress: Ingress, session: String? = nil, after: StreamID? = nil) async throws -> EventTape {
         var query = "?ids=1"
         if let session { query += "&session=\(session)" }
         if let after { query += "&after=\(after)" }
@@ -42,14 +41,14 @@ final class EventTape: Sendable {
         return EventTape(socket: socket, session: id, after: after ?? .zero)
     }
 
-    var heard: [Event] { state.withLockedValue { $0.heard } }
-    var asides: [RPCMessage] { state.withLockedValue { $0.asides } }
+    package var heard: [Event] { state.withLockedValue { $0.heard } }
+    package var asides: [RPCMessage] { state.withLockedValue { $0.asides } }
 
-    func heard(_ method: String) -> [RPCMessage] { heard.map(\.frame).filter { $0.method == method } }
+    package func heard(_ method: String) -> [RPCMessage] { heard.map(\.frame).filter { $0.method == method } }
 
     /// Sends a request and goes on; its answer is found by the returned id.
     @discardableResult
-    func send(_ method: String, _ params: JSON) async throws -> Int {
+    package func send(_ method: String, _ params: JSON) async throws -> Int {
         let id = state.withLockedValue { state in
             state.lastRequest += 1
             return state.lastRequest
@@ -59,20 +58,20 @@ final class EventTape: Sendable {
     }
 
     /// The answer to a request, whether it was heard already or not.
-    func answer(to id: Int, within limit: Duration = .seconds(15)) async throws -> RPCMessage {
+    package func answer(to id: Int, within limit: Duration = .seconds(15)) async throws -> RPCMessage {
         func isAnswer(_ frame: RPCMessage) -> Bool { frame.kind == .response && frame.id?.int == id }
         if let known = (heard.map(\.frame) + asides).first(where: isAnswer) { return known }
         return try await until(within: limit, "the answer to request \(id)", isAnswer)
     }
 
     @discardableResult
-    func request(_ method: String, _ params: JSON = [:], within limit: Duration = .seconds(15)) async throws -> RPCMessage {
+    package func request(_ method: String, _ params: JSON = [:], within limit: Duration = .seconds(15)) async throws -> RPCMessage {
         try await answer(to: try await send(method, params), within: limit)
     }
 
     /// An input for the main thread, or another one.
     @discardableResult
-    func enqueue(_ text: String, chat: String? = nil, thread: String? = nil, key: String? = nil) async throws -> Int {
+    package func enqueue(_ text: String, chat: String? = nil, thread: String? = nil, key: String? = nil) async throws -> Int {
         var params: [(String, JSON)] = [("text", .string(text))]
         if let chat { params.append(("source", ["channel": "test", "chatKey": .string(chat)])) }
         if let thread { params.append(("threadId", .string(thread))) }
@@ -82,7 +81,7 @@ final class EventTape: Sendable {
 
     /// Listens up to the first frame, not heard before, that `matches`.
     @discardableResult
-    func until(
+    package func until(
         within limit: Duration = .seconds(15), _ what: String, _ matches: (RPCMessage) throws -> Bool
     ) async throws -> RPCMessage {
         let deadline = ContinuousClock.now + limit
@@ -99,12 +98,12 @@ final class EventTape: Sendable {
     }
 
     @discardableResult
-    func until(_ method: String, within limit: Duration = .seconds(15)) async throws -> RPCMessage {
+    package func until(_ method: String, within limit: Duration = .seconds(15)) async throws -> RPCMessage {
         try await until(within: limit, method) { $0.method == method }
     }
 
     /// Listens until so many frames of this method have been heard in all.
-    func until(_ count: Int, _ method: String, within limit: Duration = .seconds(15)) async throws {
+    package func until(_ count: Int, _ method: String, within limit: Duration = .seconds(15)) async throws {
         var missing = count - heard(method).count
         guard missing > 0 else { return }
         try await until(within: limit, "\(count) × \(method)") { frame in
@@ -130,7 +129,7 @@ final class EventTape: Sendable {
     // MARK: What was heard
 
     /// The text that the deltas of each turn make, in the order of the turns.
-    var streamed: [(turn: String, text: String)] {
+    package var streamed: [(turn: String, text: String)] {
         var order: [String] = []
         var texts: [String: String] = [:]
         for frame in heard("item/agentMessage/delta") {
@@ -142,7 +141,7 @@ final class EventTape: Sendable {
     }
 
     /// The whole agent messages, in order.
-    var messages: [String] {
+    package var messages: [String] {
         heard("item/completed").compactMap { frame in
             let item = frame.params?["item"]
             return item?["type"]?.string == "agentMessage" ? item?["text"]?.string : nil
@@ -150,7 +149,7 @@ final class EventTape: Sendable {
     }
 
     /// `started <turn>` and `completed <turn>`, in order.
-    var turnEdges: [String] {
+    package var turnEdges: [String] {
         heard.compactMap { event in
             let turn = event.frame.params?["turn"]?["id"]?.string ?? "?"
             switch event.frame.method {

@@ -1,15 +1,14 @@
 import ArgusAppServer
 import ArgusCore
 import ArgusRedis
-import ArgusTestSupport
 import Foundation
 import NIOConcurrencyHelpers
 import NIOCore
 
 /// A whole Argus of real processes around a private Redis: any number of ingress, worker and scheduler, process runtimes.
-final class Installation: Sendable {
-    let redis: RedisServer
-    let home: TemporaryDirectory
+package final class Installation: Sendable {
+    package let redis: RedisServer
+    package let home: TemporaryDirectory
     private let environment: [String: String]
     private let processes = NIOLockedValueBox<[ChildProcess]>([])
     /// So many installations at once are as many processes as two cores can start in time.
@@ -18,7 +17,7 @@ final class Installation: Sendable {
     /// Runs `body` with an installation, and kills every process of it afterwards, runtime hosts included.
     ///
     /// - Parameter command: the runtime; nil is the demo runtime.
-    static func with<Result: Sendable>(
+    package static func with<Result: Sendable>(
         command: String? = nil, environment: [String: String] = [:], ingress: Int = 1, workers: Int = 1,
         schedulers: Int = 1, redis options: RedisServer.Options = RedisServer.Options(),
         _ body: (Installation, Ingress) async throws -> Result
@@ -59,7 +58,7 @@ final class Installation: Sendable {
         return entrances
     }
 
-    func startIngress() async throws -> Ingress {
+    package func startIngress() async throws -> Ingress {
         let process = try await start("ingress")
         let line = try await process.waitForLine(containing: "listening")
         guard let port = line.firstMatch(of: #/port=(\d+)/#).flatMap({ Int($0.output.1) }) else {
@@ -70,7 +69,7 @@ final class Installation: Sendable {
 
     /// - Parameter extra: settings of this process alone.
     @discardableResult
-    func start(_ role: String, _ extra: [String: String] = [:]) async throws -> ChildProcess {
+    package func start(_ role: String, _ extra: [String: String] = [:]) async throws -> ChildProcess {
         let process = try await ArgusProcess.start(role, environment: environment.merging(extra) { $1 })
         processes.withLockedValue { $0.append(process) }
         try await process.waitForLine(containing: "ready")
@@ -79,14 +78,14 @@ final class Installation: Sendable {
 
     /// Runs a subcommand to its end and returns what it printed.
     @discardableResult
-    func command(_ arguments: String...) async throws -> String {
+    package func command(_ arguments: String...) async throws -> String {
         let process = try await ChildProcess.start(ArgusProcess.binary, arguments, environment: environment)
         let code = try await process.waitUntilExit(within: .seconds(20))
         guard code == 0 else { throw NotInTime("argus \(arguments.joined(separator: " ")): exit \(code)\n\(process.log)") }
         return process.standardOutput
     }
 
-    func running(_ role: String) -> [ChildProcess] {
+    package func running(_ role: String) -> [ChildProcess] {
         processes.withLockedValue { $0 }.filter { $0.isRunning && commandLine($0.pid).contains(role) }
     }
 
@@ -96,7 +95,7 @@ final class Installation: Sendable {
     }
 
     /// Processes of this installation whose command line holds `words`, runtime hosts and app-servers among them.
-    func pids(running words: String...) -> [pid_t] {
+    package func pids(running words: String...) -> [pid_t] {
         let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return entries.compactMap { pid_t($0) }.filter { pid in
             let line = commandLine(pid).joined(separator: " ")
@@ -117,105 +116,5 @@ final class Installation: Sendable {
         let folder = home.file("log")
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         return names.compactMap { try? String(contentsOfFile: "\(folder)/\($0)", encoding: .utf8) }.joined(separator: "\n")
-    }
-}
-
-/// A bounded number of permits, given in the order of asking.
-final class Slots: Sendable {
-    private let state: NIOLockedValueBox<(free: Int, waiting: [CheckedContinuation<Void, Never>])>
-
-    init(_ count: Int) {
-        state = NIOLockedValueBox((count, []))
-    }
-
-    func take() async {
-        await withCheckedContinuation { continuation in
-            let isFree = state.withLockedValue { state in
-                if state.free > 0 {
-                    state.free -= 1
-                    return true
-                }
-                state.waiting.append(continuation)
-                return false
-            }
-            if isFree { continuation.resume() }
-        }
-    }
-
-    func giveBack() {
-        let next = state.withLockedValue { state -> CheckedContinuation<Void, Never>? in
-            guard !state.waiting.isEmpty else {
-                state.free += 1
-                return nil
-            }
-            return state.waiting.removeFirst()
-        }
-        next?.resume()
-    }
-}
-
-/// One ingress process.
-struct Ingress: Sendable {
-    let process: ChildProcess
-    let port: Int
-
-    var http: String { "http://127.0.0.1:\(port)" }
-
-    func connect(_ query: String = "", headers: [String: String] = [:]) async throws -> GatewayClient {
-        let socket = try await WebSocketClient.connect("ws://127.0.0.1:\(port)/ws\(query)", headers: headers)
-        return GatewayClient(socket: socket)
-    }
-}
-
-/// A client of `/ws` that numbers its requests.
-final class GatewayClient: Sendable {
-    let socket: WebSocketClient
-    private let lastID = NIOLockedValueBox(0)
-
-    init(socket: WebSocketClient) {
-        self.socket = socket
-    }
-
-    /// `argus/session`'s parameters: the first frame.
-    func session() async throws -> JSONSlice {
-        let frame = try await socket.next(containing: "argus/session")
-        guard let params = try JSONSlice.parse(frame)["params"] else { throw NotInTime("no params in \(frame)") }
-        return params
-    }
-
-    @discardableResult
-    func send(_ method: String, _ params: JSON) async throws -> Int {
-        let id = lastID.withLockedValue { id in
-            id += 1
-            return id
-        }
-        try await socket.send(String(buffer: RPCMessage.request(id: "\(id)", method: method, params: params)))
-        return id
-    }
-
-    func next(within limit: Duration = .seconds(10)) async throws -> RPCMessage {
-        guard let text = try await socket.next(within: limit) else {
-            throw NotInTime("the connection was closed with \(socket.closeCode ?? 0)")
-        }
-        return try RPCMessage(text)
-    }
-
-    /// Sends a request and returns its answer; what comes in between is dropped.
-    @discardableResult
-    func request(_ method: String, _ params: JSON = [:]) async throws -> RPCMessage {
-        let id = try await send(method, params)
-        while true {
-            let message = try await next()
-            if message.kind == .response, message.id?.int == id { return message }
-        }
-    }
-
-    /// The next notification or server request of this method.
-    func next(_ method: String, within limit: Duration = .seconds(10)) async throws -> RPCMessage {
-        let deadline = ContinuousClock.now + limit
-        while true {
-            let message = try await next(within: deadline - .now)
-            if message.method == method { return message }
-        }
     }
 }

@@ -1,0 +1,4 @@
+@main
+struct Chaos {
+    static func main() {}
+}
