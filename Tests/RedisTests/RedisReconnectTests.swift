@@ -2,6 +2,7 @@ import ArgusCore
 import ArgusTestSupport
 import Logging
 import NIOCore
+import ServiceLifecycle
 import Testing
 
 @testable import ArgusRedis
@@ -101,6 +102,34 @@ struct RedisReconnectTests {
             return sent
         }
         #expect(try await sent.value.count == 20_000)
+        await server.kill()
+    }
+
+    @Test("is given up when Redis has become a replica, to find the new master")
+    func demoted() async throws {
+        try await withServer { server, client in
+            let since = client.readySince
+            try await server.command("REPLICAOF", "127.0.0.1", "1")
+            let error = await #expect(throws: RedisError.self) { try await client.send(["SET", "a", "1"]) }
+            guard case .server(let message) = error, message.hasPrefix("READONLY") else {
+                Issue.record("not refused as read-only: \(String(describing: error))")
+                return
+            }
+            try await eventually("it connects again") { client.isReady && client.readySince != since }
+        }
+    }
+
+    @Test("is closed by a graceful shutdown, after the services that use it")
+    func gracefulShutdown() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(try server.configuration, name: "graceful", logger: .quiet)
+        let group = ServiceGroup(
+            configuration: .init(services: [.init(service: client)], gracefulShutdownSignals: [], logger: .quiet))
+        async let finished: Void = group.run()
+        try await client.waitUntilReady()
+        await group.triggerGracefulShutdown()
+        try await finished
+        #expect(!client.isReady)
         await server.kill()
     }
 

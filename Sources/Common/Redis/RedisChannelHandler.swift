@@ -82,6 +82,9 @@ final class RedisChannelHandler: ChannelInboundHandler {
             try decoder.feed(unwrapInboundIn(data))
             while !hasEnded, let value = try decoder.next() {
                 answered += try deliver(value)
+                if case .error(let message) = value, message.hasPrefix("READONLY") {
+                    end(.disconnected(maybeExecuted: true), because: RedisConnection.End.demoted)
+                }
             }
         } catch {
             end(error, because: ArgusError(.invalidArgument, error.description))

@@ -11,6 +11,9 @@ final class RedisConnection: Sendable {
 
         static let closedByPeer = ArgusError(.unavailable, "Redis closed the connection")
         static let closedByUs = ArgusError(.unavailable, "the connection was closed on our side")
+        /// After a failover the name may already lead to the new master, but only a new connection asks for it.
+        static let demoted = ArgusError(
+            .unavailable, "Redis has become a read-only replica: ARGUS_REDIS_URL must lead to the master")
         static let silent = ArgusError(
             .unavailable, "Redis was silent for 2 s and did not answer a PING within 2 s more")
     }
