@@ -2,38 +2,15 @@ import ArgusCore
 import ArgusRedis
 import NIOCore
 
-/// Who is alive: for people, for waking owners, and for noticing whose connections are gone. Never a lease.
+/// Who is alive, as `ArgusService.Presence` writes it: for people, and for noticing whose connections are gone. Never a
+/// lease.
 package struct Presence: Sendable {
-    package static let workerTTL: Duration = .seconds(5)
-    package static let ingressTTL: Duration = .seconds(6)
-
     private let redis: RedisClient
     private let keys: QueueKeys
 
     package init(redis: RedisClient, keys: QueueKeys) {
         self.redis = redis
         self.keys = keys
-    }
-
-    /// At least each 2 s. `fields` is what people want to see: host, pid, capacity, owned, startedAt.
-    package func announce(worker: String, fields: [String: String]) async throws {
-        var arguments: [RedisArgument] = [.integer(Self.workerTTL.milliseconds), "worker", .text(worker)]
-        for (field, value) in fields { arguments += [.text(field), .text(value)] }
-        _ = try await redis.eval(Scripts.presence, keys: [keys.worker(worker)], arguments: arguments)
-    }
-
-    package func announce(ingress: String, description: String) async throws {
-        _ = try await redis.send([
-            "SET", .text(keys.ingress(ingress)), .text(description), "PX", .integer(Self.ingressTTL.milliseconds),
-        ])
-    }
-
-    package func withdraw(worker: String) async throws {
-        _ = try await redis.send(["DEL", .text(keys.worker(worker))])
-    }
-
-    package func withdraw(ingress: String) async throws {
-        _ = try await redis.send(["DEL", .text(keys.ingress(ingress))])
     }
 
     /// Those of `ingresses` that are alive.

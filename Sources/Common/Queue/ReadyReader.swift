@@ -7,12 +7,23 @@ package struct ReadySession: Hashable, Sendable {
     package let session: SessionID
     package let pool: String
     package let token: FencingToken
+
+    package init(session: SessionID, pool: String, token: FencingToken) {
+        self.session = session
+        self.pool = pool
+        self.token = token
+    }
 }
 
 /// A chat with undelivered replies, delivered to this deliverer. `SessionQueue.claimChat` makes it the deliverer's.
 package struct ReadyChat: Hashable, Sendable {
     package let chat: ChatAddress
     package let token: FencingToken
+
+    package init(chat: ChatAddress, token: FencingToken) {
+        self.chat = chat
+        self.token = token
+    }
 }
 
 /// Waits for sessions or chats that have work, on a connection of its own, one read at a time.
@@ -39,7 +50,7 @@ package struct ReadyReader: Sendable {
     }
 
     /// Sessions of `pool` that have work: those with a running turn first and whatever the capacity, then at most
-    /// `capacity` others from each shard. Empty when `blockingFor` passed without any, or the task was cancelled.
+    /// `capacity` others from each shard. Empty when `blockingFor` passed without any.
     package func sessions(pool: String, capacity: Int, blockingFor: Duration) async throws -> [ReadySession] {
         var streams = shards.map { Source(key: keys.running($0, pool: pool), shard: $0, stream: .running) }
         if capacity > 0 {

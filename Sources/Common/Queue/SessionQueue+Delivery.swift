@@ -39,6 +39,12 @@ package struct OutboxEntry: Sendable, Equatable {
     /// Empty if no session wrote it.
     package let session: String
     package let body: ByteBuffer
+
+    package init(id: StreamID, session: String, body: ByteBuffer) {
+        self.id = id
+        self.session = session
+        self.body = body
+    }
 }
 
 package enum DeliveryResult: String, Sendable {

@@ -9,28 +9,35 @@ extension SessionQueue {
     ///   - dedupe: the same key within 48 h is the same input. Make one where the sender has none, so that a repeat
     ///     after a lost connection is harmless. Keys are the session's own: two sessions never share one.
     package func enqueue(_ session: SessionID, _ entry: InboxEntry, dedupe: String) async throws -> EnqueueResult {
-        var arguments: [RedisArgument] = [
-            .text(keys.base(of: session)), .text(session.rawValue), .integer(Int(limits.dedupe.components.seconds)),
-            .integer(limits.inboxEntries(for: entry.kind)), .integer(limits.inboxBytes(for: entry.kind)),
-            .text(entry.kind.rawValue), .bytes(entry["client"] ?? ByteBuffer()),
-            .bytes(entry["ingress"] ?? ByteBuffer()), .bytes(entry["after"] ?? ByteBuffer()),
-            "kind", .text(entry.kind.rawValue),
-        ]
-        for (field, value) in entry.fields { arguments += [.text(field), .bytes(value)] }
         let reply: RESPValue
         do {
             reply = try await redis.eval(
-                Scripts.enqueue,
-                keys: [
-                    keys.session(session), keys.inbox(session), keys.clients(session), keys.dedupe(session, dedupe),
-                ], arguments: arguments)
+                Scripts.enqueue, keys: enqueueKeys(session, dedupe),
+                arguments: enqueueArguments(session, entry, memory: limits.dedupe))
         } catch where QueueError.isOutOfMemory(error) {
             return .full
         }
         return try enqueueResult(reply)
     }
 
-    private func enqueueResult(_ reply: RESPValue) throws -> EnqueueResult {
+    func enqueueKeys(_ session: SessionID, _ dedupe: String) -> [String] {
+        [keys.session(session), keys.inbox(session), keys.clients(session), keys.dedupe(session, dedupe)]
+    }
+
+    /// - Parameter memory: how long the dedupe key is remembered.
+    func enqueueArguments(_ session: SessionID, _ entry: InboxEntry, memory: Duration) -> [RedisArgument] {
+        var arguments: [RedisArgument] = [
+            .text(keys.base(of: session)), .text(session.rawValue), .integer(Int(memory.components.seconds)),
+            .integer(limits.inboxEntries(for: entry.kind)), .integer(limits.inboxBytes(for: entry.kind)),
+            .text(entry.kind.rawValue), .bytes(entry["client"] ?? ByteBuffer()),
+            .bytes(entry["ingress"] ?? ByteBuffer()), .bytes(entry["after"] ?? ByteBuffer()),
+            "kind", .text(entry.kind.rawValue),
+        ]
+        for (field, value) in entry.fields { arguments += [.text(field), .bytes(value)] }
+        return arguments
+    }
+
+    func enqueueResult(_ reply: RESPValue) throws -> EnqueueResult {
         let parts = reply.array ?? []
         switch parts.first?.text {
         case "full": return .full
