@@ -12,6 +12,8 @@ final class Child: Sendable {
         var executable: String
         var arguments: [String]
         var environment: [String: String]
+        /// A descriptor that it keeps open for as long as it lives, as number 3.
+        var inherited: Int32?
     }
 
     enum End: Equatable, Sendable, CustomStringConvertible {

@@ -29,6 +29,26 @@ package struct HomeFolder: Sendable {
         return "/tmp/argus-\(getuid())-\(String(hash, radix: 16)).redis.sock"
     }
 
+    /// A lock for redis-server to inherit: an `argus up` that was killed may leave one that is still writing its last.
+    func lockData(waiting: (String) -> Void) async throws -> Int32 {
+        let descriptor = Glibc.open(redisData + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw Self.notWritable(redisData, errno) }
+        let deadline = ContinuousClock.now + .seconds(10)
+        var isTold = false
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            guard ContinuousClock.now < deadline else {
+                close(descriptor)
+                throw ArgusError(
+                    .conflict,
+                    "the redis-server of an earlier argus up still runs in \(redisData) and doesn't end: stop it")
+            }
+            if !isTold { waiting("waiting for the redis-server of an earlier argus up to end…") }
+            isTold = true
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return descriptor
+    }
+
     func writeState(url: String, redis: String) {
         let text = "url=\(url)\nredis=\(redis)\npid=\(ProcessFacts.pid)"
         try? TextFile.write(text + "\n", to: Self.stateFile(home: path))

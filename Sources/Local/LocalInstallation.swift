@@ -25,7 +25,8 @@ package enum LocalInstallation {
             let plan = try await prepare(configuration, environment, overrides, runtime, screen)
             LogOutput.bootstrap(role: "up", level: max(configuration.logLevel, .warning))
             return await RoleRunner.run(
-                LocalServices.make(plan, screen: screen), logger: Logger(label: "up"), stopLimit: stopLimit)
+                LocalServices.make(plan, screen: screen), logger: Logger(label: "up"), stopsOnHangup: true,
+                stopLimit: stopLimit)
         } catch {
             screen.warn("argus up: \(error)")
             return RoleRunner.ExitCode.failed
@@ -38,6 +39,7 @@ package enum LocalInstallation {
     ) async throws -> LocalServices.Plan {
         let redis = try PrivateRedis.find(path: environment["PATH"] ?? "")
         let home = try HomeFolder.open(configuration.home, workspace: configuration.workspace)
+        let dataLock = try await home.lockData { screen.warn($0) }
         let endpoint = try await Endpoint.reserve(host: configuration.host, port: configuration.port)
         let choice = try await CodexOffer.choose(
             environment: environment, home: home.path,
@@ -55,7 +57,7 @@ package enum LocalInstallation {
                     + "the port can use the assistant and its shell. Set ARGUS_TOKEN, or listen on 127.0.0.1")
         }
         return LocalServices.Plan(
-            home: home, redisBinary: redis, executable: ProcessFacts.executable, endpoint: endpoint,
+            home: home, dataLock: dataLock, redisBinary: redis, executable: ProcessFacts.executable, endpoint: endpoint,
             environment: roleEnvironment(environment, overrides, configuration, home, endpoint, choice))
     }
 

@@ -5,6 +5,8 @@ import ServiceLifecycle
 enum LocalServices {
     struct Plan: Sendable {
         let home: HomeFolder
+        /// For redis-server to hold.
+        let dataLock: Int32
         let redisBinary: String
         let executable: String
         let endpoint: Endpoint
@@ -19,7 +21,7 @@ enum LocalServices {
         let redis = SupervisedProcess(
             name: "redis", stopLimit: .milliseconds(1200), log: log("redis"), screen: screen,
             probe: PrivateRedis.isReady,
-            command: { PrivateRedis.command(binary: plan.redisBinary, home: plan.home) })
+            command: { PrivateRedis.command(binary: plan.redisBinary, home: plan.home, lock: plan.dataLock) })
         func role(_ name: String, stopLimit: Duration) -> SupervisedProcess {
             var environment = plan.environment
             if name != "ingress" { environment = environment.filter { !$0.key.hasPrefix("TELEGRAM_") } }

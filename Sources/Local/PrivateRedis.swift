@@ -3,14 +3,15 @@ import Glibc
 
 /// The `redis-server` of `argus up`: on a Unix socket only, with an append-only file, evicting nothing.
 enum PrivateRedis {
-    static func command(binary: String, home: HomeFolder) -> Child.Command {
+    static func command(binary: String, home: HomeFolder, lock: Int32) -> Child.Command {
         let settings = [
             ("port", "0"), ("unixsocket", home.redisSocket), ("unixsocketperm", "700"), ("dir", home.redisData),
             ("appendonly", "yes"), ("appendfsync", "everysec"), ("save", ""), ("maxmemory-policy", "noeviction"),
             ("daemonize", "no"), ("supervised", "no"),
         ]
         return Child.Command(
-            executable: binary, arguments: settings.flatMap { ["--\($0)", $1] }, environment: ["PATH": "/usr/bin:/bin"])
+            executable: binary, arguments: settings.flatMap { ["--\($0)", $1] }, environment: ["PATH": "/usr/bin:/bin"],
+            inherited: lock)
     }
 
     /// Its log says so once the data is loaded.
@@ -24,7 +25,7 @@ enum PrivateRedis {
 
     static func find(path: String) throws(ArgusError) -> String {
         let binary =
-            TextFile.findExecutable("redis-server", path: path + ":/usr/bin:/usr/local/bin")
+            TextFile.findExecutable("redis-server", path: path)
             ?? TextFile.findExecutable("valkey-server", path: path)
         guard let binary else {
             throw ArgusError(

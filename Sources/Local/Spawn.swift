@@ -37,9 +37,10 @@ enum Spawn {
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
+        if let inherited = command.inherited { posix_spawn_file_actions_adddup2(&actions, inherited, 3) }
 
         // setpriv (util-linux) sets the signal that comes when we die, and becomes the command.
-        let words = ["setpriv", "--pdeathsig", "TERM", "--", command.executable] + command.arguments
+        let words = [setpriv, "--pdeathsig", "TERM", "--", command.executable] + command.arguments
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         var variables: [UnsafeMutablePointer<CChar>?] =
             command.environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
@@ -48,6 +49,10 @@ enum Spawn {
         let code = posix_spawnp(&pid, words[0], &actions, &attributes, &arguments, &variables)
         guard code == 0 else { throw failure("start \(command.executable)", code) }
         return pid
+    }
+
+    private static var setpriv: String {
+        ["/usr/bin/setpriv", "/bin/setpriv"].first(where: TextFile.isExecutable) ?? "setpriv"
     }
 
     private static func failure(_ what: String, _ code: Int32) -> ArgusError {

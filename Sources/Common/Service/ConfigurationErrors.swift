@@ -4,6 +4,11 @@ package struct ConfigurationErrors: Error, Sendable, CustomStringConvertible {
         package let variable: String
         /// A sentence: what is wrong, what is allowed, an example. Never a secret.
         package let message: String
+
+        package init(variable: String, message: String) {
+            self.variable = variable
+            self.message = message
+        }
     }
 
     package let entries: [Entry]

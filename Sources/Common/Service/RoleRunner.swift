@@ -20,9 +20,12 @@ package enum RoleRunner {
     /// How long stopping may take before the process leaves without waiting any longer.
     package static let stopLimit: Duration = .seconds(4)
 
-    /// - Parameter endsWithServices: a service that returns ends the role as asked, with exit code 0.
+    /// - Parameters:
+    ///   - endsWithServices: a service that returns ends the role as asked, with exit code 0.
+    ///   - stopsOnHangup: the end of its terminal is a wish to stop, unless started under nohup.
     package static func run(
-        _ services: [any Service], logger: Logger, endsWithServices: Bool = false, stopLimit: Duration = stopLimit
+        _ services: [any Service], logger: Logger, endsWithServices: Bool = false, stopsOnHangup: Bool = false,
+        stopLimit: Duration = stopLimit
     ) async -> Int32 {
         // A reader that went away is an error of the write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
@@ -38,7 +41,8 @@ package enum RoleRunner {
                 services: services.map {
                     .init(service: $0, successTerminationBehavior: whenDone, failureTerminationBehavior: .cancelGroup)
                 } + [.init(service: watch)],
-                gracefulShutdownSignals: [.sigterm, .sigint],
+                gracefulShutdownSignals: stopsOnHangup && !ignoresHangup
+                    ? [.sigterm, .sigint, .sighup] : [.sigterm, .sigint],
                 logger: quiet))
         do {
             try await group.run()
@@ -48,6 +52,13 @@ package enum RoleRunner {
             logger.error("stopped by a failure", metadata: ["error": "\(error)"])
             return ExitCode.failed
         }
+    }
+
+    private static var ignoresHangup: Bool {
+        var action = sigaction()
+        sigaction(SIGHUP, nil, &action)
+        let handler = unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+        return handler == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 }
 
