@@ -12,7 +12,7 @@ package struct LineSplitter {
     /// Of a skipped line so much is kept to show.
     package static let headLimit = 4096
 
-    package let limit: Int
+    package var limit: Int
     private var pending = ByteBuffer()
     /// Bytes of `pending` known to hold no LF.
     private var searched = 0
