@@ -10,7 +10,7 @@ struct ClientInputs {
     private let gateway: SessionGateway
     private let client: ClientID
     private let member: FeedMember
-    private let pipeline: EnqueuePipeline
+    private var pipeline: EnqueuePipeline
     private let logger: Logger
     private var count = 0
 
@@ -71,17 +71,17 @@ struct ClientInputs {
 
     // MARK: Outcomes
 
-    private func tell(_ outcome: EnqueuePipeline.Outcome, of item: EnqueuePipeline.Item) async {
+    private mutating func tell(_ outcome: EnqueuePipeline.Outcome, of item: EnqueuePipeline.Item) async {
         switch outcome {
-        case .result(.accepted): break
-        case .result(.duplicate(let id, let answer)): await repeated(item, first: id, answer: answer)
-        case .result(.full):
+        case .success(.accepted): break
+        case .success(.duplicate(let id, let answer)): await repeated(item, first: id, answer: answer)
+        case .success(.full):
             gateway.metrics.refusedInputs.add(1)
             refuse(
                 item, RPCErrorCode.server,
                 "The session's inbox is full. Wait for running turns to end, or interrupt them, then send this again")
-        case .result(.unknownSession): member.socket.close(.unknownSession)
-        case .failed(let error):
+        case .success(.unknownSession): member.socket.close(.unknownSession)
+        case .failure(let error):
             logger.warning("an input was not enqueued", metadata: ["error": "\(error)"])
             refuse(item, RPCErrorCode.server, "The input could not be queued (Redis does not answer): send it again")
         }
@@ -101,12 +101,12 @@ struct ClientInputs {
 
     /// The input was there already: under a key of ours it is our own repeat, else the client's, which gets the first
     /// answer, now or when it comes.
-    private func repeated(_ item: EnqueuePipeline.Item, first: StreamID, answer: ByteBuffer?) async {
+    private mutating func repeated(_ item: EnqueuePipeline.Item, first: StreamID, answer: ByteBuffer?) async {
         guard item.isKeyed, let id = item.requestID else { return }
         if let answer { return send(answer, id: id) }
         member.waitForAnswer(to: first, id: id)
         // It may have come between the look at the key and now.
-        guard case .result(.duplicate(_, let answer?))? = await pipeline.send([item]).first else { return }
+        guard case .success(.duplicate(_, let answer?))? = await pipeline.send([item]).first else { return }
         if member.stopWaiting(for: first, id: id) { send(answer, id: id) }
     }
 

@@ -7,7 +7,7 @@ import NIOCore
 
 /// One client's way into its session's inbox, in exactly the client's order.
 ///
-/// What came together is sent to Redis together, and the next only after all of it is answered: so nothing can
+/// What came together is sent to Redis in one piece, and the next only after all of it is answered: so nothing can
 /// overtake, and while Redis is slow the socket's queue fills up and the client is no longer read. After a failure
 /// everything from the first failed input on is sent again under the same keys, which Redis takes once.
 struct EnqueuePipeline {
@@ -23,25 +23,29 @@ struct EnqueuePipeline {
         var answers: String?
     }
 
-    enum Outcome {
-        case result(EnqueueResult)
-        case failed(any Error)
-    }
+    typealias Outcome = Result<EnqueueResult, any Error>
 
     let gateway: SessionGateway
     let session: SessionID
+    /// The connection to Redis that has seen the script.
+    private var scriptSince: ContinuousClock.Instant?
+
+    init(gateway: SessionGateway, session: SessionID) {
+        self.gateway = gateway
+        self.session = session
+    }
 
     /// One outcome for each item.
-    func send(_ items: [Item]) async -> [Outcome] {
+    mutating func send(_ items: [Item]) async -> [Outcome] {
         let started = ContinuousClock.now
         let deadline = started + SessionGateway.patience
         var outcomes: [Outcome] = []
         var pause = Duration.milliseconds(20)
         while outcomes.count < items.count {
             let batch = await attempt(items[outcomes.count...])
-            let failure = batch.firstIndex { if case .failed = $0 { true } else { false } } ?? batch.endIndex
+            let failure = batch.firstIndex { if case .failure = $0 { true } else { false } } ?? batch.endIndex
             outcomes += batch[..<failure]
-            guard failure < batch.endIndex, case .failed(let error) = batch[failure] else { break }
+            guard failure < batch.endIndex, case .failure(let error) = batch[failure] else { break }
             guard let error = error as? RedisError, error.isTransient, !Task.isCancelled else {
                 // Only this one can't be done; those after it are sent again.
                 outcomes.append(batch[failure])
@@ -58,28 +62,21 @@ struct EnqueuePipeline {
         return outcomes
     }
 
-    /// Sends all at once. The tasks start in order on the connection's loop, and each has its command in the
-    /// connection's buffer before the next one starts.
-    private func attempt(_ items: ArraySlice<Item>) async -> [Outcome] {
-        if items.count == 1, let item = items.first { return [await enqueue(item)] }
-        // Waiting for the connection could change the order, so nothing is sent before it is there.
-        if !gateway.queue.redis.isReady { return items.map { _ in .failed(RedisError.disconnected(maybeExecuted: false)) } }
-        return await withTaskGroup(of: (Int, Outcome).self) { group in
-            for (index, item) in items.enumerated() {
-                group.addTask { (index, await enqueue(item)) }
-            }
-            var outcomes: [Outcome] = Array(repeating: .failed(CancellationError()), count: items.count)
-            for await (index, outcome) in group { outcomes[index] = outcome }
-            return outcomes
+    private mutating func attempt(_ items: ArraySlice<Item>) async -> [Outcome] {
+        let redis = gateway.queue.redis
+        let since = redis.readySince
+        let commands = items.map { item in
+            Enqueue(
+                item.entry, dedupe: item.key,
+                memory: item.isKeyed ? gateway.queue.limits.dedupe : SessionGateway.repeatMemory)
         }
-    }
-
-    private func enqueue(_ item: Item) async -> Outcome {
         do {
-            let queue = item.isKeyed ? gateway.queue : gateway.shortMemory
-            return .result(try await queue.enqueue(session, item.entry, dedupe: item.key))
+            let isNew = since == nil || since != scriptSince
+            let outcomes = try await gateway.queue.enqueue(session, commands, loadsScript: isNew)
+            scriptSince = since
+            return outcomes
         } catch {
-            return .failed(error)
+            return items.map { _ in .failure(error) }
         }
     }
 }

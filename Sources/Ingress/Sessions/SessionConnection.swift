@@ -102,10 +102,7 @@ struct SessionConnection {
         var fields = ["client": ByteBuffer(string: client.rawValue), "ingress": ByteBuffer(string: gateway.ingress)]
         if let after = attach.after { fields["after"] = ByteBuffer(string: "\(after)") }
         let entry = InboxEntry(kind: .attach, fields: fields)
-        let result = try await gateway.persistently(for: .seconds(10)) {
-            try await gateway.shortMemory.enqueue(session, entry, dedupe: "\(client):attach")
-        }
-        switch result {
+        switch try await gateway.enqueue(session, entry, dedupe: "\(client):attach", patience: .seconds(10)) {
         case .accepted(_, _, let cursor): return cursor ?? attach.after ?? .zero
         case .duplicate(_, let answer):
             return answer.flatMap { StreamID(String(buffer: $0)) } ?? attach.after ?? .zero
@@ -119,9 +116,8 @@ struct SessionConnection {
     private func leave(_ session: SessionID, _ logger: Logger) async {
         let entry = InboxEntry(kind: .close, fields: ["client": ByteBuffer(string: client.rawValue)])
         do {
-            _ = try await gateway.persistently(for: socket.isQuiescing ? .milliseconds(700) : .seconds(60)) {
-                try await gateway.shortMemory.enqueue(session, entry, dedupe: "\(client):close")
-            }
+            let patience = socket.isQuiescing ? Duration.milliseconds(700) : .seconds(60)
+            _ = try await gateway.enqueue(session, entry, dedupe: "\(client):close", patience: patience)
             logger.debug("left")
         } catch {
             logger.warning("the owner was not told that a client left", metadata: ["error": "\(error)"])

@@ -10,10 +10,10 @@ final class SessionGateway: Sendable {
     /// How long a client's request is kept for while Redis is away.
     static let patience: Duration = .seconds(30)
 
+    /// How long a key is remembered that we made because the sender gave none: it only covers our own repeats.
+    static let repeatMemory: Duration = .seconds(300)
+
     let queue: SessionQueue
-    /// The same queue, for inputs whose sender gave no key: the key made for them only covers our own repeats, so it is
-    /// forgotten soon.
-    let shortMemory: SessionQueue
     let feeds: FeedRegistry
     let metrics: IngressMetrics
     let access: AccessPolicy
@@ -27,9 +27,6 @@ final class SessionGateway: Sendable {
         ingress: String, logger: Logger
     ) {
         self.queue = queue
-        var limits = queue.limits
-        limits.dedupe = .seconds(300)
-        self.shortMemory = SessionQueue(redis: queue.redis, keys: queue.keys, limits: limits)
         self.feeds = feeds
         self.metrics = metrics
         self.access = access
@@ -64,13 +61,25 @@ final class SessionGateway: Sendable {
     }
 }
 
+extension SessionGateway {
+    /// One command of our own making, repeated while Redis is away.
+    func enqueue(
+        _ session: SessionID, _ entry: InboxEntry, dedupe: String, patience: Duration
+    ) async throws -> EnqueueResult {
+        let command = Enqueue(entry, dedupe: dedupe, memory: Self.repeatMemory)
+        return try await persistently(for: patience) {
+            try await queue.enqueue(session, [command], loadsScript: true)[0].get()
+        }
+    }
+}
+
 extension RedisError {
     /// Whether the same command may succeed soon.
     var isTransient: Bool {
         switch self {
         case .disconnected, .overloaded, .timedOut: true
         case .server(let message):
-            ["LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "NOREPLICAS"]
+            ["LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "NOREPLICAS", "NOSCRIPT"]
                 .contains { message.hasPrefix($0) }
         case .protocolViolation: false
         }

@@ -104,10 +104,14 @@ struct IngressFixture: Sendable {
         return ids
     }
 
+    /// What its owner would name; there is one from the first input on.
     func lease(_ session: SessionID) async throws -> (FencingToken, revision: Int) {
-        let record = try #require(try await queue.session(session))
-        let text = { (field: String) in String(buffer: record.fields[field] ?? ByteBuffer()) }
-        return (try #require(FencingToken(text("ready"))), try #require(Int(text("revision"))))
+        try await eventually("the session has a live entry") {
+            let record = try await queue.session(session)
+            let text = { (field: String) in String(buffer: record?.fields[field] ?? ByteBuffer()) }
+            guard let token = FencingToken(text("ready")), let revision = Int(text("revision")) else { return nil }
+            return (token, revision)
+        }
     }
 }
 
