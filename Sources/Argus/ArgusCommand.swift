@@ -25,7 +25,7 @@ struct ArgusCommand: AsyncParsableCommand {
             CommandGroup(
                 name: "Roles",
                 subcommands: [
-                    IngressCommand.self, WorkerCommand.self, SchedulerCommand.self,
+                    IngressCommand.self, WorkerCommand.self, SchedulerCommand.self, RuntimeHostCommand.self,
                     DemoRuntimeCommand.self,
                 ]),
         ])
