@@ -129,7 +129,7 @@ private struct UUIDSource {
                     at += 1
                 }
                 let word = index < 16 ? high : low
-                text[at] = Self.digits[Int(word >> UInt64(60 - (index & 15) * 4)) & 15]
+                text[at] = Self.digits[Int(word >> UInt64(60 - (index & 15) * 4) & 15)]
                 at += 1
             }
             return 36
