@@ -24,11 +24,11 @@ struct RuntimeHostCommand: AsyncParsableCommand {
         let environment = ProcessFacts.environment
         let overrides = runtimes.overrides.merging(log.overrides) { _, new in new }
         let configuration: RuntimeHostConfiguration
-        do throws(ConfigurationErrors) {
+        do {
             configuration = try RuntimeHostConfiguration.load(
                 session: session, socket: socket, listen: listen, environment: environment, overrides: overrides)
         } catch {
-            StandardError.write(error.description)
+            StandardError.write("\(error)")
             throw ExitCode(RoleRunner.ExitCode.usage)
         }
         // What follows has just been checked.
