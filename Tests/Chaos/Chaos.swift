@@ -1,4 +1,139 @@
+import ArgusCore
+import ArgusTestSupport
+import Foundation
+
+/// Conversations with known inputs while a seeded schedule kills, stops and restarts processes, Redis included; at the end
+/// an oracle says whether each promise held. `make chaos`
 @main
 struct Chaos {
-    static func main() {}
+    static let attempts = 3
+    /// How long what is begun may take after the last trouble.
+    static let patience = Duration.seconds(120)
+
+    static func main() async {
+        do {
+            let options = try ChaosOptions(CommandLine.arguments)
+            print("chaos: seed \(options.seed), \(options.seconds) s, \(options.conversations) conversations, "
+                + "\(options.workers) workers, \(options.ingress) ingress")
+            exit(try await run(options) ? 0 : 1)
+        } catch {
+            print("chaos failed: \(error)")
+            exit(error is ChaosUsage ? 2 : 1)
+        }
+    }
+
+    private static func run(_ options: ChaosOptions) async throws -> Bool {
+        var redis = RedisServer.Options()
+        redis.appendOnly = true
+        let environment = [
+            "ARGUS_QUEUE_MODE": "followup", "ARGUS_TURN_ATTEMPTS": "\(attempts)", "ARGUS_EVENTS_LIMIT_BYTES": "1g",
+            "ARGUS_LOG_LEVEL": "info",
+        ]
+        return try await Installation.with(
+            environment: environment, workers: options.workers, schedulers: 1, redis: redis
+        ) { installation, first in
+            let entrances = Entrances()
+            entrances.add(first)
+            for _ in 1..<max(1, options.ingress) { entrances.add(try await installation.startIngress()) }
+            let ledger = Ledger()
+            let began = ContinuousClock.now
+            try await converse(installation, entrances, ledger, options)
+            let verdict = try await judge(installation, ledger)
+            report(verdict, ledger, options, lasted: ContinuousClock.now - began)
+            if !verdict.violations.isEmpty, options.keeps { try keep(installation, seed: options.seed) }
+            return verdict.violations.isEmpty
+        }
+    }
+
+    private static func converse(
+        _ installation: Installation, _ entrances: Entrances, _ ledger: Ledger, _ options: ChaosOptions
+    ) async throws {
+        let end = ContinuousClock.now + .seconds(options.seconds)
+        try await withThrowingTaskGroup(of: Void.self) { listening in
+            try await withThrowingTaskGroup(of: Void.self) { speaking in
+                for number in 0..<options.conversations {
+                    let client = ResumingClient(entrances)
+                    ledger.add(client)
+                    listening.addTask { await client.run() }
+                    let conversation = Conversation(
+                        number: number, client: client, ledger: ledger, seed: options.seed, end: end,
+                        deadline: end + patience)
+                    speaking.addTask { try await conversation.run() }
+                    // Every third session has a second client that only listens.
+                    guard number % 3 == 0 else { continue }
+                    listening.addTask {
+                        let session = try await eventually(within: .seconds(60), "a session") { client.session }
+                        let watcher = ResumingClient(entrances, session: session)
+                        ledger.add(watcher)
+                        await watcher.run()
+                    }
+                }
+                let troublemaker = Troublemaker(
+                    installation: installation, entrances: entrances, ledger: ledger, seed: options.seed)
+                speaking.addTask {
+                    try await troublemaker.run(Trouble.schedule(seconds: options.seconds, seed: options.seed))
+                }
+                try await speaking.waitForAll()
+            }
+            await settle(installation, ledger)
+            listening.cancelAll()
+            try await listening.waitForAll()
+        }
+    }
+
+    /// Until every input has its answer, and every client has heard what is stored.
+    private static func settle(_ installation: Installation, _ ledger: Ledger) async {
+        for (chat, markers) in ledger.sent {
+            _ = try? await eventually(within: patience, "the replies of \(chat)") {
+                try await installation.outbox(chat).count >= markers.count
+            }
+        }
+        for client in ledger.clients {
+            guard let session = client.session else { continue }
+            _ = try? await eventually(within: .seconds(20), "the last event of \(session)") {
+                let last = try await installation.events(of: session).last { $0.to == nil }?.id ?? .zero
+                return client.heard.last.map { $0.id >= last } ?? false
+            }
+        }
+    }
+
+    private static func judge(_ installation: Installation, _ ledger: Ledger) async throws -> Oracle.Verdict {
+        // Clients are gone; an owner lets go of a session that owes nothing after a few seconds.
+        _ = try? await eventually(within: .seconds(40), "all sessions at rest") {
+            let ready = try await installation.redis.command("XLEN", "argus:{0}:ready:default").int
+            let running = try await installation.redis.command("XLEN", "argus:{0}:ready:default:running").int
+            return ready == 0 && running == 0
+        }
+        var oracle = Oracle(installation, ledger, attempts: attempts)
+        return try await oracle.judge()
+    }
+
+    private static func report(
+        _ verdict: Oracle.Verdict, _ ledger: Ledger, _ options: ChaosOptions, lasted: Duration
+    ) {
+        for violation in verdict.violations.prefix(40) { print("VIOLATION \(violation)") }
+        let troubles = ledger.troubles.sorted { $0.key < $1.key }.map { "\($0.value) × \($0.key)" }
+        let calm = ledger.takeOvers.filter { !$0.disturbed }.map(\.duration)
+        let stormy = ledger.takeOvers.filter(\.disturbed).map(\.duration)
+        print("""
+            chaos: seed \(options.seed), \(lasted.formatted())
+            troubles: \(ledger.troubles.values.reduce(0, +)): \(troubles.joined(separator: ", "))
+            kills: \(ledger.count(ofTroublesWith: "kill"))
+            inputs: \(verdict.inputs)  turns: \(verdict.turns)  replies: \(verdict.replies)  buried: \(verdict.buried)
+            starts beyond the first: \(verdict.extraStarts)  events heard: \(verdict.events)
+            losses: \(verdict.losses)  duplicates: \(verdict.duplicates)
+            take-overs: \(ledger.takeOvers.count)  longest: \((calm.max() ?? .zero).formatted()) \
+            (with Redis in trouble meanwhile: \((stormy.max() ?? .zero).formatted()))
+            \(verdict.violations.isEmpty ? "all promises held" : "\(verdict.violations.count) violations")
+            """)
+    }
+
+    private static func keep(_ installation: Installation, seed: UInt64) throws {
+        let folder = "/tmp/argus-chaos-\(seed)"
+        try? FileManager.default.removeItem(atPath: folder)
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(atPath: installation.home.path, toPath: folder + "/home")
+        try FileManager.default.copyItem(atPath: installation.redis.directory.path, toPath: folder + "/redis")
+        print("kept: \(folder)")
+    }
 }

@@ -1,0 +1,79 @@
+import ArgusCore
+import ArgusTestSupport
+
+/// One session with two threads, each spoken to in a known order until the time is up.
+struct Conversation: Sendable {
+    let number: Int
+    let client: ResumingClient
+    let ledger: Ledger
+    let seed: UInt64
+    /// No input is begun after it.
+    let end: ContinuousClock.Instant
+    /// What was begun must be acknowledged by then.
+    let deadline: ContinuousClock.Instant
+
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await speak(lane: "main", thread: nil) }
+            group.addTask { try await speak(lane: "side", thread: try await startThread()) }
+            try await group.waitForAll()
+        }
+    }
+
+    /// A thread whose first turn has ended: only then the runtime remembers it through its death.
+    private func startThread() async throws -> String {
+        var attempt = 0
+        while true {
+            attempt += 1
+            let started = try await client.persist("thread/start", [("cwd", "/tmp")], deadline: deadline) {
+                "start-\(number)-\(attempt)-\($0)"
+            }
+            let thread = started.result?["thread"]?["id"]?.string ?? ""
+            _ = try await client.persist(
+                "argus/input/enqueue", [("text", .string("begin \(attempt)")), ("threadId", .string(thread))],
+                deadline: deadline
+            ) { _ in "begin-\(number)-\(attempt)" }
+            let ended = try? await eventually(within: .seconds(40), "the first turn of \(thread)") {
+                client.heard.first {
+                    $0.frame.method == "turn/completed" && $0.frame.params?["threadId"]?.string == thread
+                }
+            }
+            if ended != nil { return thread }
+        }
+    }
+
+    private func speak(lane: String, thread: String?) async throws {
+        var generator = SeededGenerator(seed: seed &+ UInt64(number) &* 1_000_003 &+ (thread == nil ? 0 : 500_009))
+        let chat = "c\(number)-\(lane)"
+        var count = 0
+        while ContinuousClock.now < end {
+            count += 1
+            let marker = "[\(chat)-\(count)]"
+            var params: [(String, JSON)] = [
+                ("text", .string("\(marker) \(Self.words(&generator))")),
+                ("source", ["channel": "test", "chatKey": .string(chat)]),
+            ]
+            if let thread { params.append(("threadId", .string(thread))) }
+            // Counted before it is sent: what is begun is sent until it is acknowledged.
+            ledger.send(marker, to: chat)
+            _ = try await client.persist("argus/input/enqueue", params, deadline: deadline) { _ in marker }
+            try await Task.sleep(for: .milliseconds(Int.random(in: 0...500, using: &generator)))
+        }
+    }
+
+    private static func words(_ generator: inout SeededGenerator) -> String {
+        switch Int.random(in: 0..<40, using: &generator) {
+        case 0: "!crash"
+        case 1..<3: "!crashonce"
+        case 3..<7: "!approve=ls"
+        case 7..<11: "!tool=ls !delay=\(Int.random(in: 0...500, using: &generator))"
+        case 11..<13: "!fail=as told"
+        case 13: "!size=\(Int.random(in: 1000...1_000_000, using: &generator)) !chunks=10"
+        case 14..<16: "!garbage"
+        case 16..<28:
+            "word word word word word word word word !chunks=\(Int.random(in: 2...20, using: &generator)) "
+                + "!chunkdelay=\(Int.random(in: 0...100, using: &generator))"
+        default: "!delay=\(Int.random(in: 0...300, using: &generator))"
+        }
+    }
+}

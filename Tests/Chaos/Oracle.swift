@@ -1,0 +1,213 @@
+import ArgusAppServer
+import ArgusCore
+import ArgusTestSupport
+import NIOCore
+
+/// Says whether the promises held: looks at Redis, at the runtime's own record and at what the clients heard.
+struct Oracle {
+    struct Verdict {
+        var violations: [String] = []
+        var inputs = 0
+        var turns = 0
+        var replies = 0
+        var losses = 0
+        var duplicates = 0
+        var extraStarts = 0
+        var buried = 0
+        var events = 0
+    }
+
+    let installation: Installation
+    let ledger: Ledger
+    let attempts: Int
+    private(set) var verdict = Verdict()
+    /// Inputs that were given up on, as their dead letters say.
+    private var buried: Set<String> = []
+    private var threads: [[RecordedTurn]] = []
+
+    init(_ installation: Installation, _ ledger: Ledger, attempts: Int) {
+        self.installation = installation
+        self.ledger = ledger
+        self.attempts = attempts
+    }
+
+    mutating func judge() async throws -> Verdict {
+        threads = try ThreadRecord.read(home: installation.home.path)
+        verdict.turns = threads.joined().count
+        try await readDeadLetters()
+        for (chat, markers) in ledger.sent.sorted(by: { $0.key < $1.key }) { try await judge(chat, markers) }
+        judgeStarts()
+        for client in ledger.clients { try await judge(client) }
+        try await judgeKeys()
+        return verdict
+    }
+
+    private mutating func violation(_ text: String) { verdict.violations.append(text) }
+
+    private mutating func readDeadLetters() async throws {
+        for letter in try await installation.deadLetters() {
+            let text = letter.fields.values.joined(separator: " ")
+            let markers = text.matches(of: Self.marker).map { String($0.output.0) }
+            if markers.isEmpty { violation("a dead letter of no known input: \(text.prefix(300))") }
+            for marker in markers where !buried.insert(marker).inserted { violation("\(marker) was buried twice") }
+            if letter.fields["what"] != "turn" {
+                violation("a dead letter that no owner wrote: \(letter.fields["reason"] ?? "") \(markers)")
+            }
+        }
+        verdict.buried = buried.count
+    }
+
+    private static var marker: Regex<(Substring, Substring)> { #/\[c\d+-(main|side)-\d+\]/# }
+
+    // MARK: Each input answered once, in order
+
+    private mutating func judge(_ chat: String, _ markers: [String]) async throws {
+        verdict.inputs += markers.count
+        let replies = try await installation.outbox(chat)
+        verdict.replies += replies.count
+        let answered = replies.compactMap { reply in
+            reply.kind == "reply" ? reply.text.firstMatch(of: Self.marker).map { String($0.output.0) } : nil
+        }
+        let failures = replies.count { $0.kind == "note" && $0.text.hasPrefix("The turn failed: as told") }
+        let notes = replies.count { $0.kind == "note" && $0.text.hasPrefix("I could not finish this") }
+        if failures + notes + answered.count != replies.count {
+            violation("\(chat): a reply of an unknown kind: \(replies.map(\.text).filter { !$0.hasPrefix("echo") })")
+        }
+        let known = Set(markers)
+        let dead = buried.intersection(known)
+        if notes != dead.count { violation("\(chat): \(dead.count) buried, \(notes) told") }
+        let failed = known.filter { marker in
+            threads.joined().contains { $0.marker == marker && $0.status == "failed" }
+        }
+        // A turn that ended as failed just before its runtime died may have been tried again: it was told once either way.
+        if failures != failed.subtracting(dead).count {
+            violation("\(chat): \(failed.subtracting(dead).count) turns failed, \(failures) were told")
+        }
+        let repeated = answered.count - Set(answered).count
+        if repeated > 0 {
+            verdict.duplicates += repeated
+            let twice = Dictionary(grouping: answered) { $0 }.filter { $0.value.count > 1 }.keys
+            violation("\(chat): answered more than once: \(twice.sorted())")
+        }
+        let missing = markers.filter { !answered.contains($0) && !dead.contains($0) && !failed.contains($0) }
+        if !missing.isEmpty {
+            verdict.losses += missing.count
+            violation("\(chat): never answered: \(missing)")
+        }
+        for marker in dead.intersection(answered) { violation("\(marker) was answered and buried") }
+        if answered != markers.filter({ answered.contains($0) }) { violation("\(chat): replies out of order") }
+        let started = threads.joined().compactMap(\.marker).filter(known.contains)
+        var order: [String] = []
+        for marker in started where !order.contains(marker) { order.append(marker) }
+        if order != markers.filter({ order.contains($0) }) { violation("\(chat): turns started out of order: \(order)") }
+    }
+
+    // MARK: Nothing started twice
+
+    private mutating func judgeStarts() {
+        var starts: [String: Int] = [:]
+        for thread in threads {
+            for (index, turn) in thread.enumerated() {
+                let ids = Set(turn.messages.map(\.id))
+                if turn.messages.count != 1, turn.status != nil || turn.messages.count > 1 {
+                    violation("turn \(turn.id) of \(turn.marker ?? "?") has \(turn.messages.count) messages: \(ids)")
+                }
+                if let marker = turn.marker { starts[marker, default: 0] += 1 }
+                guard turn.status == "completed" || turn.status == "failed" else { continue }
+                if let again = thread[(index + 1)...].first(where: { !ids.isDisjoint(with: $0.messages.map(\.id)) }) {
+                    violation("\(turn.marker ?? "?") was started again as \(again.id) after it had ended as \(turn.status ?? "")")
+                }
+            }
+        }
+        verdict.extraStarts = starts.values.reduce(0) { $0 + $1 - 1 }
+        for (marker, count) in starts where count > attempts { violation("\(marker) was started \(count) times") }
+        for marker in buried where starts[marker] != attempts {
+            violation("\(marker) was buried after \(starts[marker] ?? 0) starts")
+        }
+    }
+
+    // MARK: What clients heard
+
+    private mutating func judge(_ client: ResumingClient) async throws {
+        guard let session = client.session else { return violation("a client never got a session") }
+        let heard = client.heard
+        verdict.events += heard.count
+        if client.truncations > 0 { violation("\(session): a client was told that its replay is truncated") }
+        for (left, right) in zip(heard, heard.dropFirst()) where right.id <= left.id {
+            verdict.duplicates += 1
+            violation("\(session): event \(right.id) came after \(left.id)")
+        }
+        let stored = try await installation.events(of: session)
+        let own = Set(heard.map(\.id))
+        let first = stored.first?.id ?? .zero
+        let expected = stored.filter { ($0.to == nil || own.contains($0.id)) && $0.kind != "c" }.map(\.id)
+        let compared = heard.map(\.id).filter { $0 >= first }
+        if compared != expected {
+            let missing = expected.filter { !own.contains($0) }
+            verdict.losses += missing.count
+            violation("\(session): \(missing.count) events missed, first \(missing.first.map { "\($0)" } ?? "none"); "
+                + "\(Set(compared).subtracting(expected).count) heard that are not stored")
+        }
+        judgeTurns(session, heard.map(\.frame))
+    }
+
+    private mutating func judgeTurns(_ session: String, _ frames: [RPCMessage]) {
+        // Where a host died with its journal, what it had not passed on is gone, and clients were told so.
+        let hasGap = frames.contains { $0.method == "argus/gap" }
+        var edges: [String: (started: Int, completed: Int)] = [:]
+        var deltas: [String: String] = [:]
+        var seen: Set<String> = []
+        for frame in frames {
+            let turn = frame.params?["turn"]?["id"]?.string ?? ""
+            if let thread = frame.params?["threadId"]?.string { seen.insert(thread) }
+            switch frame.method {
+            case "turn/started": edges[turn, default: (0, 0)].started += 1
+            case "turn/completed": edges[turn, default: (0, 0)].completed += 1
+            case "item/agentMessage/delta":
+                deltas[frame.params?["itemId"]?.string ?? "", default: ""] += frame.params?["delta"]?.string ?? ""
+            case "item/completed":
+                guard let item = frame.params?["item"], item["type"]?.string == "agentMessage" else { continue }
+                if deltas[item["id"]?.string ?? ""] != item["text"]?.string, !hasGap {
+                    violation("\(session): the deltas of item \(item["id"]?.string ?? "") don't make its text")
+                }
+            default: break
+            }
+        }
+        for turn in threads.joined() where seen.contains(turn.thread) {
+            let (started, completed) = edges[turn.id] ?? (0, 0)
+            let ended = turn.status == nil ? 0 : 1
+            if started > 1 || completed > 1 { violation("\(session): turn \(turn.id) started \(started) and completed \(completed) times") }
+            guard !hasGap else { continue }
+            if turn.status != nil, started != 1 || completed != ended {
+                violation("\(session): turn \(turn.id) was heard to start \(started) and end \(completed) times")
+            }
+        }
+    }
+
+    // MARK: Nothing left behind
+
+    private mutating func judgeKeys() async throws {
+        let keys = (try await installation.redis.command("KEYS", "*").array ?? []).compactMap(\.text)
+        let expected = [
+            "session", "sessions", "events", "marks", "names", "dedupe", "dead", "ready", "outbox", "chat", "delivery",
+        ]
+        for key in keys.sorted() {
+            let parts = key.split(separator: ":")
+            let isOfProcess = parts.count == 3 && ["worker", "ingress", "scheduler"].contains(parts[1])
+            if isOfProcess || parts.count > 2 && expected.contains(String(parts[2])) { continue }
+            if parts.count > 2, parts[2] == "inbox", try await installation.redis.command("XLEN", .text(key)).int == 0 {
+                continue
+            }
+            violation("a key was left behind: \(key)")
+        }
+        for key in keys where key.contains(":session:") {
+            if let ready = try await installation.redis.command("HGET", .text(key), "ready").text {
+                violation("\(key) is not at rest: \(ready)")
+            }
+        }
+        for key in keys where key.hasPrefix("argus:{0}:ready:") {
+            let left = try await installation.redis.command("XLEN", .text(key)).int ?? 0
+            if left > 0 { violation("\(key) holds \(left) entries") }
+        }
+    }
+}

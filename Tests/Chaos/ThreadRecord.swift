@@ -1,0 +1,53 @@
+import ArgusAppServer
+import Foundation
+import NIOCore
+
+/// One turn as the demo runtime wrote it to its thread's file: nothing is ever taken out of it, a revert is one more line.
+struct RecordedTurn: Sendable {
+    let id: String
+    let thread: String
+    /// `clientUserMessageId` and text of each message of the person: more than one is a turn that was steered.
+    var messages: [(id: String, text: String)] = []
+    var answer: String?
+    /// nil: its app-server died in it.
+    var status: String?
+
+    /// What the conversation called the input.
+    var marker: String? {
+        messages.first.flatMap { $0.text.firstMatch(of: #/\[c\d+-(main|side)-\d+\]/#).map { String($0.output.0) } }
+    }
+}
+
+enum ThreadRecord {
+    /// All turns of all threads below the home, each thread's in the order of their start.
+    static func read(home: String) throws -> [[RecordedTurn]] {
+        let folder = home + "/demo-runtime/threads"
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".jsonl") }
+        return try names.sorted().map { name in
+            try thread(String(name.dropLast(6)), in: try String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8))
+        }
+    }
+
+    private static func thread(_ id: String, in text: String) throws -> [RecordedTurn] {
+        var turns: [RecordedTurn] = []
+        for line in text.split(separator: "\n") {
+            // The last line of a life may be cut off.
+            guard let record = try? JSONSlice.parse(String(line)) else { continue }
+            switch record["t"]?.string {
+            case "turn": turns.append(RecordedTurn(id: record["id"]?.string ?? "", thread: id))
+            case "item":
+                guard let item = record["item"], !turns.isEmpty else { continue }
+                switch item["type"]?.string {
+                case "userMessage":
+                    let text = item["content"]?.elements.compactMap { $0["text"]?.string }.joined(separator: "\n") ?? ""
+                    turns[turns.count - 1].messages.append((item["clientId"]?.string ?? "", text))
+                case "agentMessage": turns[turns.count - 1].answer = item["text"]?.string
+                default: break
+                }
+            case "end": turns.last.map { _ in turns[turns.count - 1].status = record["status"]?.string ?? "?" }
+            default: break
+            }
+        }
+        return turns
+    }
+}
