@@ -72,6 +72,7 @@ final class RuntimeLinkHandler: ChannelInboundHandler {
         switch frame {
         case .welcome:
             self.verdict = nil
+            mailbox.signal { [link] in $0.link.append(.up(link)) }
             frames.append(frame)
             verdict.succeed()
         case .refused(let code, let highest, let message):
@@ -89,10 +90,10 @@ final class RuntimeLinkHandler: ChannelInboundHandler {
         if isFull { _ = context.channel.setOption(.autoRead, value: false) }
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    /// Also after a connection that was never made.
+    func handlerRemoved(context: ChannelHandlerContext) {
         verdict?.fail(ArgusError(.unavailable, "the runtime host closed the connection before it answered"))
         verdict = nil
-        context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
