@@ -17,7 +17,8 @@ struct DeliveryTests {
     private func claimed(_ fixture: QueueFixture, by deliverer: String = "d1") async throws -> ChatClaim {
         let key = RedisArgument.text(fixture.keys.delivery(0, channel: "telegram"))
         _ = try? await fixture.redis.send(["XGROUP", "CREATE", key, "delivery", "0", "MKSTREAM"])
-        let reply = try await fixture.redis.send(["XREADGROUP", "GROUP", "delivery", .text(deliverer), "STREAMS", key, ">"])
+        let read: [RedisArgument] = ["XREADGROUP", "GROUP", "delivery", .text(deliverer), "STREAMS", key, ">"]
+        let reply = try await fixture.redis.send(read)
         let entry = try #require(reply.array?.first?.array?[1].array?.first?.array)
         #expect(entry[1].pairs["subject"] == buffer("chat:telegram:-100:7"))
         let id = try #require(entry[0].text.flatMap { StreamID($0) })

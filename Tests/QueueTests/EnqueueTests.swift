@@ -57,7 +57,8 @@ struct EnqueueTests {
             let claim = try await fixture.claimed()
             _ = try await fixture.queue.commit(
                 fixture.session, claim.token, revision: 0, cursor: nil,
-                effects: [.answer(dedupe: "k", frame: buffer("{\"id\": 1,\n\"x\":\"y z\"}")), .done(entry)], kind: .settle)
+                effects: [.answer(dedupe: "k", frame: buffer("{\"id\": 1,\n\"x\":\"y z\"}")), .done(entry)],
+                kind: .settle)
             let repeated = try await fixture.enqueue(dedupe: "k")
             #expect(repeated == .duplicate(id: entry, answer: buffer("{\"id\": 1,\n\"x\":\"y z\"}")))
             let ttl = try await fixture.redis.send(["TTL", .text(fixture.keys.dedupe(fixture.session, "k"))]).int ?? 0
@@ -124,6 +125,27 @@ struct EnqueueTests {
             let state = try await fixture.snapshot()
             #expect(state.entries("ready:default") == ["\(claim.token.id) subject=session:s1"])
             #expect(state.hash("session:s1")["ready"] == "\(claim.token)")
+        }
+    }
+
+    @Test("commands sent together keep their order, also when they are sent again")
+    func together() async throws {
+        try await QueueFixture.run { fixture in
+            try await fixture.open()
+            let commands = (0..<50).map { number in
+                Enqueue(
+                    InboxEntry(kind: .notify, fields: ["body": buffer("\(number)")]), dedupe: "n\(number)",
+                    memory: .seconds(300))
+            }
+            let first = try await fixture.queue.enqueue(fixture.session, Array(commands[..<20]), loadsScript: true)
+            try await fixture.forgetScripts()
+            let all = try await fixture.queue.enqueue(fixture.session, commands, loadsScript: true)
+            #expect(first.count == 20 && all.count == 50)
+            for outcome in all[..<20] {
+                guard case .duplicate = try outcome.get() else { throw NotInTime("a repeat is a duplicate") }
+            }
+            let listed = try await fixture.queue.inbox(fixture.session, after: .zero, count: 100)
+            #expect(listed.map { $0.entry.text("body") } == (0..<50).map { "\($0)" })
         }
     }
 

@@ -21,7 +21,8 @@ struct QueueFixture: Sendable {
         try await RedisServer.current.withClient { client in
             let keys = QueueKeys(prefix: "t\(RandomHex.make(bytes: 4))", shards: shards)
             let session = try #require(SessionID("s1"))
-            try await body(QueueFixture(queue: SessionQueue(redis: client, keys: keys, limits: limits), session: session))
+            let queue = SessionQueue(redis: client, keys: keys, limits: limits)
+            try await body(QueueFixture(queue: queue, session: session))
         }
     }
 
@@ -56,7 +57,9 @@ struct QueueFixture: Sendable {
         for stream in [FencingToken.Stream.running, .ready] {
             let key = key(of: stream)
             _ = try? await redis.send(["XGROUP", "CREATE", .text(key), "workers", "0", "MKSTREAM"])
-            let reply = try await redis.send(["XREADGROUP", "GROUP", "workers", .text(worker), "STREAMS", .text(key), ">"])
+            let reply = try await redis.send([
+                "XREADGROUP", "GROUP", "workers", .text(worker), "STREAMS", .text(key), ">",
+            ])
             for entry in reply.array?.first?.array?[1].array ?? [] {
                 guard let parts = entry.array, let id = parts[0].text.flatMap({ StreamID($0) }),
                     let subject = parts[1].pairs["subject"].map({ String(buffer: $0) }),
@@ -89,8 +92,8 @@ struct QueueFixture: Sendable {
     /// As if its owner had been silent for a minute.
     func age(_ token: FencingToken, of worker: String = "w1") async throws {
         _ = try await redis.send([
-            "XCLAIM", .text(key(of: token.stream)), "workers", .text(worker), "0", .text("\(token.id)"), "IDLE", "60000",
-            "JUSTID",
+            "XCLAIM", .text(key(of: token.stream)), "workers", .text(worker), "0", .text("\(token.id)"), "IDLE",
+            "60000", "JUSTID",
         ])
     }
 

@@ -92,13 +92,14 @@ struct ReleaseTests {
             }
             var token = first.token
             for revision in 0..<6 {
-                let lane: Effect = revision.isMultiple(of: 2) ? .laneSet(lane: "L", row: buffer("r")) : .laneDelete(lane: "L")
+                let isBegin = revision.isMultiple(of: 2)
+                let lane: Effect = isBegin ? .laneSet(lane: "L", row: buffer("r")) : .laneDelete(lane: "L")
                 _ = try await fixture.queue.commit(
                     fixture.session, token, revision: revision, cursor: nil, effects: [lane], kind: .settle)
                 _ = try await fixture.queue.release(fixture.session, token)
                 let next = try await fixture.claimed().token
                 #expect(next.id > token.id)
-                #expect(next.stream == (revision.isMultiple(of: 2) ? .running : .ready))
+                #expect(next.stream == (isBegin ? .running : .ready))
                 token = next
             }
         }

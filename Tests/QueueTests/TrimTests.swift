@@ -7,7 +7,9 @@ import Testing
 @Suite("The replay buffer", .redis, .timeLimit(.minutes(1)))
 struct TrimTests {
     /// Commits `rounds` times `batch` events of `size` bytes.
-    private func fill(_ fixture: QueueFixture, _ claim: Claim, rounds: Int, batch: Int, size: Int) async throws -> [StreamID] {
+    private func fill(
+        _ fixture: QueueFixture, _ claim: Claim, rounds: Int, batch: Int, size: Int
+    ) async throws -> [StreamID] {
         var ids: [StreamID] = []
         for revision in 0..<rounds {
             let effects = (0..<batch).map { _ in Effect.event(frame: buffer(String(repeating: "x", count: size))) }

@@ -45,7 +45,8 @@ struct Leases {
                 let chunk = members[start..<min(start + 500, members.count)]
                 let pairs = chunk.flatMap { [RedisArgument.text($0.0.name), .text("\($0.1)")] }
                 let reply = try await redis.eval(
-                    Scripts.renew, keys: [], arguments: [.text(keys.base(shard)), .text(owner)] + pairs)
+                    Scripts.renew, keys: chunk.map { hash(of: $0.0) },
+                    arguments: [.text(keys.base(shard)), .text(owner)] + pairs)
                 guard let ids = reply.array, ids.count == chunk.count else {
                     throw QueueError.unexpected("renew", reply)
                 }

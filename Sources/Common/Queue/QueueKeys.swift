@@ -32,7 +32,9 @@ package struct QueueKeys: Sendable {
     package func marks(_ session: SessionID) -> String { "\(base(of: session)):marks:\(session)" }
     package func pending(_ session: SessionID) -> String { "\(base(of: session)):pending:\(session)" }
     package func clients(_ session: SessionID) -> String { "\(base(of: session)):clients:\(session)" }
-    package func dedupe(_ session: SessionID, _ key: String) -> String { "\(base(of: session)):dedupe:\(session):\(key)" }
+    package func dedupe(_ session: SessionID, _ key: String) -> String {
+        "\(base(of: session)):dedupe:\(session):\(key)"
+    }
 
     // Of one shard.
     package func ready(_ shard: Int, pool: String) -> String { "\(base(shard)):ready:\(pool)" }

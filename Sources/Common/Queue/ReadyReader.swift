@@ -91,7 +91,7 @@ package struct ReadyReader: Sendable {
         let reply: RESPValue
         do {
             reply = try await reader.send(command, blockingFor: blockingFor)
-        } catch where QueueError.isMissingGroup(error) {
+        } catch  where QueueError.isMissingGroup(error) {
             try await makeGroups(sources, group)
             reply = try await reader.send(command, blockingFor: blockingFor)
         }

@@ -26,7 +26,8 @@ enum Scripts {
     private static func make(_ name: String, _ body: [UInt8], _ preludes: [UInt8]...) -> RedisScript {
         let text = String(decoding: body, as: UTF8.self)
         let end = text.firstIndex(of: "\n") ?? text.endIndex
-        let parts = [String(text[..<end])] + preludes.map { String(decoding: $0, as: UTF8.self) } + [String(text[end...])]
-        return RedisScript(name: name, source: parts.joined(separator: "\n"))
+        let before = preludes.map { String(decoding: $0, as: UTF8.self) }
+        let source = ([String(text[..<end])] + before + [String(text[end...])]).joined(separator: "\n")
+        return RedisScript(name: name, source: source)
     }
 }

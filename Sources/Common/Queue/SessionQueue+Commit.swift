@@ -46,7 +46,7 @@ extension SessionQueue {
         do {
             let reply = try await redis.eval(script, keys: fixed + encoded.keys, arguments: header + encoded.arguments)
             return try commitResult(reply)
-        } catch where kind == .publish && QueueError.isOutOfMemory(error) {
+        } catch  where kind == .publish && QueueError.isOutOfMemory(error) {
             return .full
         }
     }

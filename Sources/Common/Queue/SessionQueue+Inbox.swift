@@ -14,7 +14,7 @@ extension SessionQueue {
             reply = try await redis.eval(
                 Scripts.enqueue, keys: enqueueKeys(session, dedupe),
                 arguments: enqueueArguments(session, entry, memory: limits.dedupe))
-        } catch where QueueError.isOutOfMemory(error) {
+        } catch  where QueueError.isOutOfMemory(error) {
             return .full
         }
         return try enqueueResult(reply)
@@ -43,7 +43,9 @@ extension SessionQueue {
         case "full": return .full
         case "unknown": return .unknownSession
         case "accepted":
-            guard parts.count == 4, let id = parts[1].text.flatMap({ StreamID($0) }), let depth = parts[2].int else { break }
+            guard parts.count == 4, let id = parts[1].text.flatMap({ StreamID($0) }), let depth = parts[2].int else {
+                break
+            }
             return .accepted(id: id, depth: depth, attachCursor: parts[3].text.flatMap { StreamID($0) })
         case "duplicate":
             // A nil at the end of a Lua table ends the reply before it.

@@ -82,9 +82,10 @@ extension SessionQueue {
     /// Forgets the consumers of workers and deliverers gone for more than an hour. Now and then, by the scheduler.
     package func sweep(pool: String, channels: [String] = []) async throws {
         for shard in 0..<keys.shards {
-            let groups = [keys.ready(shard, pool: pool), keys.running(shard, pool: pool)].map { ($0, ReadyReader.sessionGroup) }
-                + channels.map { (keys.delivery(shard, channel: $0), ReadyReader.chatGroup) }
-            for (stream, group) in groups {
+            let sessions = [keys.ready(shard, pool: pool), keys.running(shard, pool: pool)]
+            let chats = channels.map { keys.delivery(shard, channel: $0) }
+            for stream in sessions + chats {
+                let group = sessions.contains(stream) ? ReadyReader.sessionGroup : ReadyReader.chatGroup
                 _ = try await redis.eval(Scripts.sweep, keys: [stream], arguments: [.text(group), 3_600_000])
             }
         }

@@ -104,7 +104,7 @@ enum QueueError {
     static func unexpected(_ verb: String, _ reply: RESPValue) -> ArgusError {
         ArgusError(
             .internal,
-            "Redis gave an answer to \(verb) that this version of Argus doesn't know. Check that all its processes are of one version: \(reply)"
+            "Redis gave \(verb) an answer unknown to this version of Argus; run one version of all processes: \(reply)"
         )
     }
 

@@ -65,7 +65,9 @@ local function apply(operation, at)
     elseif operation == 'S' then redis.call('XDEL', KEYS[9], a)
     elseif operation == 'C' then detachClient(KEYS[1], KEYS[8], a)
     elseif operation == 'X' then
-        redis.call('XADD', KEYS[10], '*', 'what', 'turn', 'session', ARGV[2], 'record', a)
+        local readable, record = pcall(cjson.decode, a)
+        local reason = readable and type(record) == 'table' and type(record.reason) == 'string' and record.reason
+        redis.call('XADD', KEYS[10], '*', 'what', 'turn', 'reason', reason or '', 'session', ARGV[2], 'record', a)
     end
 end
 

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Renews the leases of one owner in one shard.
--- KEYS none known to the caller but by ARGV: every key has ARGV[1] before it
+-- KEYS hashes of the subjects, one for each pair of ARGV
 -- ARGV[1] base  ARGV[2] worker  ARGV[3…] pairs: subject, token (at most 500 pairs)
 -- Returns a list as long as the pairs: newest inbox (outbox) id, '0-0' if there was none, nil = no longer owned.
 -- Invariant: only a live entry of this owner is renewed; what a reaper replaced stays replaced.

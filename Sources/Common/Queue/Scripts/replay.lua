@@ -31,13 +31,16 @@ else
     else
         -- A worker's record: {"reason":…, "inputs":[{field: text, …}, …]}.
         local readable, record = pcall(cjson.decode, letter.record or '')
-        for _, input in ipairs(readable and type(record) == 'table' and record.inputs or {}) do
+        local listed = readable and type(record) == 'table' and record.inputs
+        for _, input in ipairs(type(listed) == 'table' and listed or {}) do
             local flat = {}
-            for name, value in pairs(input) do
-                flat[#flat + 1] = name
-                flat[#flat + 1] = tostring(value)
+            for name, value in pairs(type(input) == 'table' and input or {}) do
+                if type(value) == 'string' then
+                    flat[#flat + 1] = name
+                    flat[#flat + 1] = value
+                end
             end
-            inputs[#inputs + 1] = flat
+            if #flat > 0 then inputs[#inputs + 1] = flat end
         end
     end
     if #inputs == 0 then return 'empty' end
