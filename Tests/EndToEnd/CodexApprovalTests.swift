@@ -48,8 +48,10 @@ struct CodexApprovalTests {
             let request = try await client.asked()
             try await client.ask("turn/interrupt", ["threadId": .string(thread), "turnId": .string(turn)])
             #expect(try await client.completed().status == "interrupted")
-            let resolved = client.all("serverRequest/resolved").first
-            #expect(resolved?.params?["requestId"]?.text == request.id?.text)
+            let resolved = try await client.read(until: "serverRequest/resolved") { seen in
+                seen.all("serverRequest/resolved").first
+            }
+            #expect(resolved.params?["requestId"]?.text == request.id?.text)
             // An answer that comes too late meets nothing.
             try await client.decide(request, "accept")
             try await client.settle()

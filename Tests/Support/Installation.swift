@@ -12,7 +12,7 @@ package final class Installation: Sendable {
     private let environment: [String: String]
     private let processes = NIOLockedValueBox<[ChildProcess]>([])
     /// So many installations at once are as many processes as two cores can start in time.
-    private static let slots = Slots(6)
+    private static let slots = Slots(4)
 
     /// Runs `body` with an installation, and kills every process of it afterwards, runtime hosts included.
     ///
@@ -61,7 +61,7 @@ package final class Installation: Sendable {
     package func startIngress() async throws -> Ingress {
         let process = try await start("ingress")
         let line = try await process.waitForLine(containing: "listening")
-        guard let port = line.firstMatch(of: #/port=(\d+)/#).flatMap({ Int($0.output.1) }) else {
+        guard let port = line.firstMatch(of: #/address=\S+:(\d+)/#).flatMap({ Int($0.output.1) }) else {
             throw NotInTime("the ingress did not say its port: \(line)")
         }
         return Ingress(process: process, port: port)
