@@ -83,7 +83,7 @@ let package = Package(
             "Worker",
             [
                 "ArgusCore", "ArgusRedis", "ArgusQueue", "ArgusAppServer", "ArgusService", "CProcess",
-                nioCore, nioPosix, nioLocks, logging, lifecycle,
+                nioCore, nioPosix, nioLocks, nioHTTP1, logging, lifecycle,
             ]),
         role(
             "Scheduler",

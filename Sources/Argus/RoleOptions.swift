@@ -8,12 +8,14 @@ struct RoleOptions: SettingOptions {
     @OptionGroup(title: "Redis") var redis: RedisOptions
     @OptionGroup(title: "HTTP and WebSocket") var listen: ListenOptions
     @OptionGroup(title: "Runtimes") var runtime: RuntimeOptions
+    @OptionGroup(title: "Containers and upstreams") var containers: ContainerOptions
     @OptionGroup(title: "Queue") var queue: QueueOptions
     @OptionGroup(title: "Telegram") var telegram: TelegramOptions
     @OptionGroup(title: "Logging") var log: LogOptions
 
     var values: [(Setting, String?)] {
-        redis.values + listen.values + runtime.values + queue.values + telegram.values + log.values
+        let groups: [any SettingOptions] = [redis, listen, runtime, containers, queue, telegram, log]
+        return groups.flatMap(\.values)
     }
 
     /// The configuration, or every error on standard error and exit code 2.

@@ -69,6 +69,38 @@ struct RuntimeOptions: SettingOptions {
     }
 }
 
+struct ContainerOptions: SettingOptions {
+    @Option(name: .setting(.connectTimeout), help: .setting(.connectTimeout, shows: "seconds"))
+    var connectTimeout: String?
+    @Option(name: .setting(.idleTimeout), help: .setting(.idleTimeout, shows: "seconds")) var idleTimeout: String?
+    @Option(name: .setting(.dockerSocket), help: .setting(.dockerSocket, shows: "path")) var dockerSocket: String?
+    @Option(name: .setting(.dockerHost), help: .setting(.dockerHost, shows: "url")) var dockerHost: String?
+    @Option(name: .setting(.containerPrefix), help: .setting(.containerPrefix, shows: "name")) var prefix: String?
+    @Option(name: .setting(.dockerNetwork), help: .setting(.dockerNetwork, shows: "name")) var network: String?
+    @Option(name: .setting(.runtimeImage), help: .setting(.runtimeImage, shows: "image")) var image: String?
+    @Option(name: .setting(.runtimeCPUs), help: .setting(.runtimeCPUs, shows: "count")) var cpus: String?
+    @Option(name: .setting(.runtimeMemory), help: .setting(.runtimeMemory, shows: "bytes")) var memory: String?
+    @Option(name: .setting(.runtimeSwap), help: .setting(.runtimeSwap, shows: "bytes")) var swap: String?
+    @Option(name: .setting(.runtimePIDs), help: .setting(.runtimePIDs, shows: "count")) var pids: String?
+    @Option(name: .setting(.runtimeEnvironment), help: .setting(.runtimeEnvironment, shows: "names"))
+    var variables: String?
+    @Option(name: .setting(.sessionHomes), help: .setting(.sessionHomes, shows: "mode")) var homes: String?
+    @Option(name: .setting(.orphans), help: .setting(.orphans, shows: "mode")) var orphans: String?
+    @Option(name: .setting(.upstreams), help: .setting(.upstreams, shows: "json")) var upstreams: String?
+    @Option(name: .setting(.upstreamHost), help: .setting(.upstreamHost, shows: "host")) var upstreamHost: String?
+    @Option(name: .setting(.upstreamPort), help: .setting(.upstreamPort, shows: "port")) var upstreamPort: String?
+
+    var values: [(Setting, String?)] {
+        [
+            (.connectTimeout, connectTimeout), (.idleTimeout, idleTimeout), (.dockerSocket, dockerSocket),
+            (.dockerHost, dockerHost), (.containerPrefix, prefix), (.dockerNetwork, network), (.runtimeImage, image),
+            (.runtimeCPUs, cpus), (.runtimeMemory, memory), (.runtimeSwap, swap), (.runtimePIDs, pids),
+            (.runtimeEnvironment, variables), (.sessionHomes, homes), (.orphans, orphans), (.upstreams, upstreams),
+            (.upstreamHost, upstreamHost), (.upstreamPort, upstreamPort),
+        ]
+    }
+}
+
 struct QueueOptions: SettingOptions {
     @Option(name: .setting(.queueMode), help: .setting(.queueMode, shows: "mode")) var queueMode: String?
     @Option(name: .setting(.turnAttempts), help: .setting(.turnAttempts, shows: "count")) var turnAttempts: String?

@@ -23,7 +23,7 @@ struct ConfigurationTests {
     func allErrors() throws {
         let errors = try errors([
             "ARGUS_PORT": "eighty", "ARGUS_REDIS_URL": "http://x", "ARGUS_TURN_ATTEMPTS": "0",
-            "ARGUS_PROVISION_MODE": "docker", "ARGUS_JSONL_LINE_LIMIT_BYTES": "12q",
+            "ARGUS_PROVISION_MODE": "podman", "ARGUS_JSONL_LINE_LIMIT_BYTES": "12q",
             "ARGUS_STUCK_TURN_TIMEOUT_S": "soon",
             "TELEGRAM_ALLOWED_USERS": "1,bob", "TELEGRAM_API_BASE_URL": "ftp://x", "ARGUS_LOG_LEVEL": "loud",
         ])

@@ -5,7 +5,7 @@ import Logging
 
 /// Everything a role can be told, read once at the start and checked as a whole.
 package struct Configuration: Sendable {
-    package enum ProvisionMode: String, Sendable, CaseIterable { case process }
+    package enum ProvisionMode: String, Sendable, CaseIterable { case process, docker, `static` }
     package enum QueueMode: String, Sendable, CaseIterable { case collect, followup }
 
     package var redis: RedisConfiguration
@@ -21,6 +21,12 @@ package struct Configuration: Sendable {
     package var workspace: String
     package var provisionMode: ProvisionMode
     package var runtimeCommand: String
+    package var docker: DockerConfiguration
+    package var upstreams: StaticConfiguration
+    /// How long a runtime may take to come up.
+    package var connectTimeout: Duration
+    /// How long a session is at rest before its container is stopped; nil: for ever.
+    package var idleTimeout: Duration?
     package var queueMode: QueueMode
     package var turnAttempts: Int
     package var stuckTurnTimeout: Duration
@@ -82,6 +88,10 @@ package struct Configuration: Sendable {
             workspace: workspace ?? home + "/workspace",
             provisionMode: reader.value(.provisionMode, fallback: .process) { ProvisionMode(rawValue: $0) },
             runtimeCommand: reader.value(.runtimeCommand, fallback: "codex app-server", convert: command),
+            docker: DockerConfiguration.read(&reader, environment: environment),
+            upstreams: StaticConfiguration.read(&reader),
+            connectTimeout: reader.seconds(.connectTimeout, in: 1...600, fallback: 30),
+            idleTimeout: idleTimeout(&reader),
             queueMode: reader.value(.queueMode, fallback: .collect) { QueueMode(rawValue: $0) },
             turnAttempts: reader.number(.turnAttempts, in: 1...100, fallback: 2),
             stuckTurnTimeout: reader.seconds(.stuckTurnTimeout, in: 1...86_400, fallback: 900),
@@ -94,6 +104,13 @@ package struct Configuration: Sendable {
             inboxLimit: reader.number(.inboxLimit, in: 1...1_000_000, fallback: 10_000),
             telegram: TelegramConfiguration.read(&reader),
             logLevel: reader.value(.logLevel, fallback: .info) { Logger.Level(rawValue: $0.lowercased()) })
+    }
+
+    private static func idleTimeout(_ reader: inout SettingReader) -> Duration? {
+        let seconds = reader.value(.idleTimeout, fallback: 0.0) { text in
+            Double(text).flatMap { $0 == 0 || (10...31_536_000).contains($0) ? $0 : nil }
+        }
+        return seconds > 0 ? .seconds(seconds) : nil
     }
 
     private static func hostName(_ text: String) -> String? {

@@ -64,9 +64,6 @@ extension Setting {
     package static let workspace = Setting(
         "ARGUS_WORKSPACE_HOST_PATH", "workspace", "Where the assistant works; default `workspace` in the home.",
         allowed: "a path of a directory", example: "/srv/project")
-    package static let provisionMode = Setting(
-        "ARGUS_PROVISION_MODE", "provision-mode", "How runtimes are started.",
-        allowed: "process (docker and static are not there yet)", example: "process", fallback: "process")
     package static let runtimeCommand = Setting(
         "ARGUS_RUNTIME_CMD", "runtime-cmd", "The app-server, started by a shell in the workspace.",
         allowed: "a shell command on one line", example: "codex app-server", fallback: "codex app-server")
