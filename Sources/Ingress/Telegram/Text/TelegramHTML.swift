@@ -7,7 +7,7 @@ enum TelegramHTML {
         var opening: String {
             switch self {
             case .quote: "<blockquote>"
-            case .link(let url): "<a href=\"\(escape(url).replacing("\"", with: "&quot;"))\">"
+            case .link(let url): "<a href=\"\(escape(url))\">"
             case .bold: "<b>"
             case .italic: "<i>"
             case .strike: "<s>"
@@ -54,6 +54,7 @@ enum TelegramHTML {
             case "<": result += "&lt;"
             case ">": result += "&gt;"
             case "&": result += "&amp;"
+            case "\"": result += "&quot;"
             default: result.unicodeScalars.append(scalar)
             }
         }

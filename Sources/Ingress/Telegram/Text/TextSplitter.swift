@@ -107,10 +107,11 @@ struct TextSplitter {
     private func hardEnd(from start: Int) -> Int {
         var end = start + limit
         if UTF16.isTrailSurrogate(units[end]) { end -= 1 }
-        let tail = String(decoding: units[max(start, end - 64)..<min(units.count, end + 1)], as: UTF16.self)
+        let next = min(units.count, end + (UTF16.isLeadSurrogate(units[end]) ? 2 : 1))
+        let tail = String(decoding: units[max(start, end - 64)..<next], as: UTF16.self)
         // The last character of this text may go on beyond it; the one before it is complete.
         guard let last = tail.last, tail.count > 1 else { return end }
-        let whole = min(units.count, end + 1) - String(last).utf16.count
+        let whole = next - String(last).utf16.count
         return whole > start && whole <= end ? whole : end
     }
 
