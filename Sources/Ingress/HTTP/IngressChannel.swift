@@ -11,7 +11,7 @@ import NIOWebSocket
 struct IngressChannel: ServerChildChannel, HTTPChannelHandler {
     enum Negotiated: Sendable {
         case http(NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>)
-        case socket(WebSocket, WebSocketRequest)
+        case socket(WebSocket)
     }
 
     struct Value: ServerChildChannelValue {
@@ -26,6 +26,9 @@ struct IngressChannel: ServerChildChannel, HTTPChannelHandler {
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
+            // Each channel keeps its last read buffer: an idle one should keep a small one.
+            try channel.syncOptions?.setOption(
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 65_536))
             let first = FirstRequestLimit(limit: .seconds(15))
             try pipeline.addHandler(first)
             var configuration = NIOUpgradableHTTPServerPipelineConfiguration<Negotiated>(
@@ -66,11 +69,10 @@ struct IngressChannel: ServerChildChannel, HTTPChannelHandler {
         }
         switch negotiated {
         case .http(let channel): await handleHTTP(asyncChannel: channel, logger: logger)
-        case .socket(let socket, let request):
-            let connection = SessionConnection(socket, request: request, gateway: gateway)
+        case .socket(let socket):
+            let connection = SessionConnection(socket, gateway: gateway)
             let executor = LoopExecutor(value.channel.eventLoop)
             await withTaskExecutorPreference(executor) { await connection.run() }
-            // The task outlives the work by nothing: the channel closes by itself, or by its timers.
         case nil: value.channel.close(promise: nil)
         }
     }
@@ -106,9 +108,10 @@ final class WebSocketUpgrader: NIOTypedHTTPServerProtocolUpgrader, Sendable {
 
     func upgrade(channel: any Channel, upgradeRequest: HTTPRequestHead) -> EventLoopFuture<UpgradeResult> {
         channel.eventLoop.makeCompletedFuture {
-            let socket = WebSocket(eventLoop: channel.eventLoop, settings: settings)
+            let request = WebSocketRequest(upgradeRequest)
+            let socket = WebSocket(eventLoop: channel.eventLoop, request: request, settings: settings)
             try channel.pipeline.syncOperations.addHandler(WebSocketHandler(socket, settings: settings))
-            return .socket(socket, WebSocketRequest(upgradeRequest))
+            return .socket(socket)
         }
     }
 }

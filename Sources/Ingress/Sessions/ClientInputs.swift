@@ -8,18 +8,21 @@ import NIOCore
 /// What one client sends, from frames to inbox entries, and what it is told when that fails.
 struct ClientInputs {
     private let gateway: SessionGateway
-    private let client: ClientID
     private let member: FeedMember
     private var pipeline: EnqueuePipeline
-    private let logger: Logger
     private var count = 0
 
-    init(gateway: SessionGateway, session: SessionID, client: ClientID, member: FeedMember, logger: Logger) {
+    init(gateway: SessionGateway, session: SessionID, member: FeedMember) {
         self.gateway = gateway
-        self.client = client
         self.member = member
         self.pipeline = EnqueuePipeline(gateway: gateway, session: session)
-        self.logger = logger
+    }
+
+    private var client: ClientID { member.client }
+
+    private func log(_ level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata) {
+        let names: Logger.Metadata = ["session": "\(pipeline.session)", "client": "\(client)"]
+        gateway.logger.log(level: level, message, metadata: metadata.merging(names) { $1 })
     }
 
     mutating func take(_ frames: [ByteBuffer]) async {
@@ -55,9 +58,9 @@ struct ClientInputs {
 
     private mutating func reply(to request: String, _ line: ByteBuffer) -> EnqueuePipeline.Item? {
         guard let event = member.requests.answered(request) else {
-            logger.notice(
-                "dropped an answer to a request the client was not given, or that is settled",
-                metadata: ["request": "\(request.prefix(100))"])
+            log(
+                .notice, "dropped an answer to a request the client was not given, or that is settled",
+                ["request": "\(request.prefix(100))"])
             return nil
         }
         let entry = InboxEntry(
@@ -82,7 +85,7 @@ struct ClientInputs {
                 "The session's inbox is full. Wait for running turns to end, or interrupt them, then send this again")
         case .success(.unknownSession): member.socket.close(.unknownSession)
         case .failure(let error):
-            logger.warning("an input was not enqueued", metadata: ["error": "\(error)"])
+            log(.warning, "an input was not enqueued", ["error": "\(error)"])
             refuse(item, RPCErrorCode.server, "The input could not be queued (Redis does not answer): send it again")
         }
     }
@@ -93,9 +96,9 @@ struct ClientInputs {
         } else if let request = item.answers, let event = item.entry.text("event").flatMap({ StreamID($0) }) {
             // It can be answered again.
             member.requests.delivered(request, by: event)
-            logger.warning("an answer was not enqueued", metadata: ["event": "\(event)", "reason": "\(message)"])
+            log(.warning, "an answer was not enqueued", ["event": "\(event)", "reason": "\(message)"])
         } else {
-            logger.warning("a notification was not enqueued", metadata: ["reason": "\(message)"])
+            log(.warning, "a notification was not enqueued", ["reason": "\(message)"])
         }
     }
 

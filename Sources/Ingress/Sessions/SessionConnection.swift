@@ -14,13 +14,11 @@ import NIOCore
 struct SessionConnection {
     let gateway: SessionGateway
     let socket: WebSocket
-    let request: WebSocketRequest
     let client: ClientID
 
-    init(_ socket: WebSocket, request: WebSocketRequest, gateway: SessionGateway) {
+    init(_ socket: WebSocket, gateway: SessionGateway) {
         self.gateway = gateway
         self.socket = socket
-        self.request = request
         self.client = gateway.nextClient()
     }
 
@@ -28,12 +26,8 @@ struct SessionConnection {
         gateway.metrics.connections.add(1)
         defer { gateway.metrics.connections.add(-1) }
         do {
-            try admit()
-            let attach = try AttachRequest(request.query)
-            let (session, created) = try await open(attach.target)
-            let greeting = AttachRequest.greeting(session, attached: attach.target != .new, created: created)
-            socket.send(text: ByteBuffer(string: greeting.text))
-            try await serve(session, attach)
+            let (session, member) = try await attach()
+            await serve(session, member)
         } catch let close as WebSocketClose {
             socket.close(close)
         } catch {
@@ -43,7 +37,24 @@ struct SessionConnection {
         }
     }
 
-    private func admit() throws(WebSocketClose) {
+    private func attach() async throws -> (SessionID, FeedMember) {
+        guard let request = socket.takeRequest() else { throw WebSocketClose.protocolError("no request") }
+        try admit(request)
+        let attach = try AttachRequest(request.query)
+        let (session, created) = try await open(attach.target)
+        let greeting = AttachRequest.greeting(session, attached: attach.target != .new, created: created)
+        socket.send(text: ByteBuffer(string: greeting.text))
+        let cursor = try await enter(session, attach)
+        let member = FeedMember(
+            client: client, socket: socket, wantsIDs: attach.wantsIDs, metrics: gateway.metrics,
+            logger: gateway.logger)
+        gateway.feeds.join(session, member, after: cursor)
+        gateway.logger.debug(
+            "attached", metadata: ["session": "\(session)", "client": "\(client)", "after": "\(cursor)"])
+        return (session, member)
+    }
+
+    private func admit(_ request: WebSocketRequest) throws(WebSocketClose) {
         guard
             gateway.access.accepts(
                 authorization: request.authorization, queryToken: request.query["token"])
@@ -81,20 +92,12 @@ struct SessionConnection {
         return (session, created: record?.generation == nil && record?.depth == 0)
     }
 
-    private func serve(_ session: SessionID, _ attach: AttachRequest) async throws {
-        var logger = gateway.logger
-        logger[metadataKey: "session"] = "\(session)"
-        logger[metadataKey: "client"] = "\(client)"
-        let cursor = try await enter(session, attach)
-        let member = FeedMember(
-            client: client, socket: socket, wantsIDs: attach.wantsIDs, metrics: gateway.metrics, logger: logger)
-        gateway.feeds.join(session, member, after: cursor)
-        logger.debug("attached", metadata: ["after": "\(cursor)"])
-        var inputs = ClientInputs(gateway: gateway, session: session, client: client, member: member, logger: logger)
+    private func serve(_ session: SessionID, _ member: FeedMember) async {
+        var inputs = ClientInputs(gateway: gateway, session: session, member: member)
         while case let frames = await socket.inbound.next(), !frames.isEmpty { await inputs.take(frames) }
         gateway.feeds.leave(session, member)
         if socket.isQuiescing { socket.close(.restarting) }
-        await leave(session, logger)
+        await leave(session)
     }
 
     /// Makes the client known to the session's owner, and returns the event after which it is to be fed.
@@ -113,14 +116,16 @@ struct SessionConnection {
 
     /// Tells the owner that the client is gone. When Redis is away for longer, the end of this process's presence, or
     /// the next sweep of the owner, says the same.
-    private func leave(_ session: SessionID, _ logger: Logger) async {
+    private func leave(_ session: SessionID) async {
         let entry = InboxEntry(kind: .close, fields: ["client": ByteBuffer(string: client.rawValue)])
         do {
             let patience = socket.isQuiescing ? Duration.milliseconds(700) : .seconds(60)
             _ = try await gateway.enqueue(session, entry, dedupe: "\(client):close", patience: patience)
-            logger.debug("left")
+            gateway.logger.debug("left", metadata: ["session": "\(session)", "client": "\(client)"])
         } catch {
-            logger.warning("the owner was not told that a client left", metadata: ["error": "\(error)"])
+            gateway.logger.warning(
+                "the owner was not told that a client left",
+                metadata: ["session": "\(session)", "client": "\(client)", "error": "\(error)"])
         }
     }
 }

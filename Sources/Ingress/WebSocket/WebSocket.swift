@@ -27,12 +27,22 @@ final class WebSocket: Sendable {
     let eventLoop: any EventLoop
     private let metrics: IngressMetrics
     private let quiesced = NIOLockedValueBox(false)
+    private let request: NIOLockedValueBox<WebSocketRequest?>
 
-    init(eventLoop: any EventLoop, settings: WebSocketSettings) {
+    init(eventLoop: any EventLoop, request: WebSocketRequest? = nil, settings: WebSocketSettings) {
+        self.request = NIOLockedValueBox(request)
         self.eventLoop = eventLoop
         self.inbound = WebSocketInbound(eventLoop: eventLoop)
         self.outbound = WebSocketOutbound(limit: settings.outboundLimit, eventLoop: eventLoop)
         self.metrics = settings.metrics
+    }
+
+    /// The upgrade request, once: an idle connection should not keep it.
+    func takeRequest() -> WebSocketRequest? {
+        request.withLockedValue { request in
+            defer { request = nil }
+            return request
+        }
     }
 
     /// Sends frames that are encoded already. A client that has fallen too far behind is closed by it.
