@@ -49,9 +49,7 @@ final class CuttableWire: Sendable {
             state.isCut = isCut
             return Array(state.channels.values)
         }
-        for channel in channels {
-            channel.setOption(.autoRead, value: !isCut).whenSuccess { if !isCut { channel.read() } }
-        }
+        for channel in channels { channel.setOption(.autoRead, value: !isCut).whenComplete { _ in } }
     }
 
     private func pair(_ near: any Channel) -> EventLoopFuture<Void> {
@@ -68,7 +66,7 @@ final class CuttableWire: Sendable {
                     }
                     near.closeFuture.whenComplete { _ in self.forget(near, far) }
                     guard !isCut else { return }
-                    for channel in [near, far] { channel.setOption(.autoRead, value: true).whenSuccess { channel.read() } }
+                    for channel in [near, far] { channel.setOption(.autoRead, value: true).whenComplete { _ in } }
                 }
             }
     }

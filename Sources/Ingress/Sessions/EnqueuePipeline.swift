@@ -55,6 +55,8 @@ struct EnqueuePipeline {
                 outcomes += Array(repeating: batch[failure], count: items.count - outcomes.count)
                 break
             }
+            // SCRIPT FLUSH, or another Redis behind the same address: the script goes along again.
+            scriptSince = nil
             try? await Task.sleep(for: pause)
             pause = min(pause * 2, .seconds(1))
         }

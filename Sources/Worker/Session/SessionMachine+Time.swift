@@ -27,7 +27,9 @@ extension SessionMachine {
             return
         }
         guard let sign = lastSign[key] else { return }
-        if wallClock - row.startedAtMilliseconds > Int(settings.turnMax.components.seconds) * 1000, now - sign > idleGrace {
+        // A look into the record counts as a sign, so with a short timeout there is never a longer silence than that.
+        let silence = min(idleGrace, settings.stuckTurnTimeout / 2)
+        if wallClock - row.startedAtMilliseconds > Int(settings.turnMax.components.seconds) * 1000, now - sign > silence {
             interruptForGood(key, row)
             return
         }

@@ -40,7 +40,7 @@ struct AcknowledgedInputTests {
             let first = try await tape.answer(to: try await tape.enqueue("once", chat: "a", key: "k1"))
             let again = try await tape.answer(to: try await tape.enqueue("once", chat: "a", key: "k1"))
             #expect(again.result?.text == first.result?.text)
-            try await tape.until("turn/completed")
+            try await tape.until(1, "turn/completed")
             await ingress.process.terminate()
             for process in installation.running("worker") { await process.terminate() }
             try await installation.start("worker")
@@ -49,8 +49,8 @@ struct AcknowledgedInputTests {
             #expect(later.result?.text == first.result?.text)
             let other = try await next.answer(to: try await next.enqueue("twice", chat: "a", key: "k2"))
             #expect(other.result?["turnId"]?.string != first.result?["turnId"]?.string)
-            try await next.until("turn/completed")
-            #expect(try await installation.outbox("a").count == 2)
+            try await eventually("the reply") { try await installation.outbox("a").count == 2 }
+            #expect(try await installation.outbox("a").map(\.text) == ["echo: once", "echo: twice"])
         }
     }
 

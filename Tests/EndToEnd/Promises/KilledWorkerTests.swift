@@ -93,8 +93,11 @@ struct KilledWorkerTests {
             try await tape.until("turn/started")
             await (try await installation.owner(of: tape.session)).terminate()
             // Taken while nobody works: it waits in the inbox.
+            let newest = try await installation.field("lastEntry", of: tape.session)
             try await tape.enqueue("second", chat: "a")
-            try await eventually("the second input is in the inbox") { try await installation.depth(of: tape.session) >= 2 }
+            try await eventually("the second input is in the inbox") {
+                try await installation.field("lastEntry", of: tape.session) != newest
+            }
             try await installation.start("worker")
             try await tape.until(2, "turn/completed", within: .seconds(20))
             try await installation.expectWhole(tape)
