@@ -37,6 +37,11 @@ final class HostFiles: Sendable {
         close(lock)
     }
 
+    /// Lets another host in. Nothing may be remembered after it.
+    func release() {
+        flock(lock, LOCK_UN)
+    }
+
     /// The highest token ever remembered. An unreadable file counts as none only when it isn't there.
     func token() throws(ArgusError) -> StreamID {
         guard FileManager.default.fileExists(atPath: path + ".token") else { return .zero }

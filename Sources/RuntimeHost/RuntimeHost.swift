@@ -48,7 +48,13 @@ package final class RuntimeHost: ReadyService {
         let waiter = NIOThreadPool(numberOfThreads: 2)
         waiter.start()
         let core = try HostCore(configuration, files: files, loop: loop, waiter: waiter, logger: logger)
-        let server = try await listen(core)
+        let server: any Channel
+        do {
+            server = try await listen(core)
+        } catch {
+            core.done.succeed()
+            throw error
+        }
         ready.succeed(server.localAddress?.port)
         try await loop.submit { core.start() }.get()
         let stop: @Sendable () -> Void = { [loop] in loop.execute { core.stop() } }
@@ -65,7 +71,7 @@ package final class RuntimeHost: ReadyService {
         if case .socket(let path) = configuration.endpoint { unlink(path) }
         try? await loop.submit { core.end() }.get()
         try? await waiter.shutdownGracefully()
-        withExtendedLifetime(files) {}
+        files.release()
     }
 
     private func listen(_ core: HostCore) async throws -> any Channel {
