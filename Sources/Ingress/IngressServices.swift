@@ -37,7 +37,8 @@ package enum IngressServices {
         let server = IngressServer(
             routes: Routes(gateway: gateway, subscriber: subscriber), settings: settings, host: configuration.host,
             port: configuration.port, bound: bound, logger: logger)
-        let telegram = TelegramServices.make(configuration, queue: queue, redis: redis, ingress: ingress, logger: logger)
+        let telegram = TelegramServices.make(
+            configuration, queue: queue, redis: redis, ingress: ingress, logger: logger)
         return [redis, subscriber, RedisSuitability(redis: redis), presence, feeds] + telegram + [server]
     }
 

@@ -28,7 +28,7 @@ struct IngressServer: ReadyService {
             server: HTTPServerBuilder { responder in
                 IngressChannel(responder: responder, gateway: gateway, settings: settings)
             },
-            configuration: ApplicationConfiguration(address: .hostname(host, port: port), serverName: nil, backlog: 1024),
+            configuration: ApplicationConfiguration(address: .hostname(host, port: port), backlog: 1024),
             onServerRunning: { channel in
                 let address = Self.url(of: channel.localAddress)
                 logger.info("listening", metadata: ["address": "\(address)"])
@@ -54,11 +54,13 @@ struct IngressServer: ReadyService {
     private func explained(_ error: any Error) -> any Error {
         guard let error = error as? IOError else {
             guard error is SocketAddressError || error is NIOConnectionError else { return error }
-            return ArgusError(.invalidArgument, "Can't listen on \(host): set ARGUS_HOST to an address of this machine", cause: error)
+            return ArgusError(
+                .invalidArgument, "Can't listen on \(host): set ARGUS_HOST to an address of this machine", cause: error)
         }
         return switch error.errnoCode {
         case EADDRINUSE:
-            ArgusError(.conflict, "Port \(port) of \(host) is taken: stop what listens there, or set ARGUS_PORT (--port)")
+            ArgusError(
+                .conflict, "Port \(port) of \(host) is taken: stop what listens there, or set ARGUS_PORT (--port)")
         case EACCES:
             ArgusError(.unauthorized, "Port \(port) may not be opened by this user: set ARGUS_PORT (--port) above 1023")
         default:

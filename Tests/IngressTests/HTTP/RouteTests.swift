@@ -79,7 +79,8 @@ struct RouteTests {
                     {"sessions":[{"sessionId":"\(session)","containerId":null,"name":"argus-session-\(session)",\
                     "status":"idle","runtimeLayout":"root_argus_v1"}]}
                     """)
-            #expect(try await HTTP.delete(ingress.url + "/sessions/nobody").text == "{\"detail\":\"Session not found\"}")
+            #expect(
+                try await HTTP.delete(ingress.url + "/sessions/nobody").text == "{\"detail\":\"Session not found\"}")
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     _ = try await ingress.entries(session, .delete, count: 1)

@@ -46,13 +46,16 @@ struct ClientMessageTests {
 
     @Test("Line breaks between tokens become spaces: an entry is one line")
     func oneLine() throws {
-        #expect(try input("{\n\"id\":1,\r\n\"method\":\"x\"}").fields["body"] == ByteBuffer(string: "{ \"id\":1,  \"method\":\"x\"}"))
+        #expect(
+            try input("{\n\"id\":1,\r\n\"method\":\"x\"}").fields["body"]
+                == ByteBuffer(string: "{ \"id\":1,  \"method\":\"x\"}"))
     }
 
     @Test("Answers are told by their id, however it is spelt")
     func answers() throws {
         for (text, key) in [
-            (#"{"id":0,"result":{}}"#, "i:0"), (#"{"id":1.0,"error":{}}"#, "i:1"), (#"{"id":"\u0061","result":1}"#, "s:a"),
+            (#"{"id":0,"result":{}}"#, "i:0"), (#"{"id":1.0,"error":{}}"#, "i:1"),
+            (#"{"id":"\u0061","result":1}"#, "s:a"),
         ] {
             guard case .answer(let request, let line) = read(text) else { throw Unexpected(text) }
             #expect(request == key)
@@ -65,7 +68,8 @@ struct ClientMessageTests {
     @Test("Missing and wrong parameters are refused by name")
     func parameters() throws {
         for (text, name) in [
-            (#"{"id":1,"method":"turn/start"}"#, "threadId"), (#"{"id":1,"method":"turn/start","params":[]}"#, "threadId"),
+            (#"{"id":1,"method":"turn/start"}"#, "threadId"),
+            (#"{"id":1,"method":"turn/start","params":[]}"#, "threadId"),
             (#"{"id":1,"method":"turn/start","params":{"threadId":7}}"#, "threadId"),
             (#"{"id":1,"method":"turn/interrupt","params":{"threadId":""}}"#, "threadId"),
             (#"{"id":1,"method":"x","params":{"idempotencyKey":1}}"#, "idempotencyKey"),
@@ -89,13 +93,15 @@ struct ClientMessageTests {
         let main = try input(#"{"id":1,"method":"argus/input/enqueue","params":{"text":"h\u00e9"}}"#)
         #expect(fields(main) == ["thread": "name:main", "body": #"{"text":"h\u00e9"}"#, "rid": "1"])
         let named = try input(
-            #"{"method":"argus/input/enqueue","params":{"text":"a","threadId":"T","source":{"channel":"telegram","chatKey":"7"}}}"#)
+            #"{"method":"argus/input/enqueue","params":{"text":"a","threadId":"T","source":{"channel":"telegram","chatKey":"7"}}}"#
+        )
         #expect(
             fields(named) == [
                 "thread": "id:T", "body": #"{"text":"a","source":{"channel":"telegram","chatKey":"7"}}"#,
             ])
         let target = try input(
-            #"{"id":1,"method":"argus/input/enqueue","params":{"text":"a","threadId":"T","target":"main","source":{"channel":""}}}"#)
+            #"{"id":1,"method":"argus/input/enqueue","params":{"text":"a","threadId":"T","target":"main","source":{"channel":""}}}"#
+        )
         #expect(fields(target) == ["thread": "name:main", "body": #"{"text":"a"}"#, "rid": "1"])
     }
 
@@ -114,7 +120,8 @@ struct ClientMessageTests {
 
     @Test("The idempotency key is taken out of what the runtime sees")
     func idempotencyKey() throws {
-        let request = try input(#"{"id":1,"method":"turn/start","params":{"threadId":"T","idempotencyKey":"k","input":[]}}"#)
+        let request = try input(
+            #"{"id":1,"method":"turn/start","params":{"threadId":"T","idempotencyKey":"k","input":[]}}"#)
         #expect(request.idempotencyKey == "k")
         #expect(fields(request)["body"] == #"{"id":1,"method":"turn/start","params":{"threadId":"T","input":[]}}"#)
     }

@@ -104,7 +104,8 @@ struct FeedTests {
             let (second, _) = try await ingress.attach("session=\(session)")
             try await ingress.commit(
                 session, .frame("{\"n\":1}"),
-                .frame("{\"close\":{\"code\":1011,\"reason\":\"gone\"}}", to: owner, kind: .control), .frame("{\"n\":2}"))
+                .frame("{\"close\":{\"code\":1011,\"reason\":\"gone\"}}", to: owner, kind: .control),
+                .frame("{\"n\":2}"))
             #expect(try await first.next() == "{\"n\":1}")
             #expect(try await first.next() == nil)
             #expect(first.closeCode == 1011)

@@ -98,7 +98,9 @@ struct InputTests {
             let (other, _) = try await ingress.attach("session=\(session)")
             try await other.send(request + "3}")
             #expect(try await other.next() == "{\"id\":3,\"result\":{\"ok\":true}}")
-            #expect(try await ingress.queue.inbox(session, after: .zero, count: 100).filter { $0.entry.kind == .rpc }.count == 1)
+            #expect(
+                try await ingress.queue.inbox(session, after: .zero, count: 100).filter { $0.entry.kind == .rpc }.count
+                    == 1)
         }
     }
 

@@ -22,7 +22,8 @@ struct IngressFixture: Sendable {
 
     static func run(
         _ environment: [String: String] = [:], timing: WebSocketSettings.Timing = .init(),
-        limits: QueueLimits = QueueLimits(), on server: RedisServer? = nil, body: @Sendable (IngressFixture) async throws -> Void
+        limits: QueueLimits = QueueLimits(), on server: RedisServer? = nil,
+        body: @Sendable (IngressFixture) async throws -> Void
     ) async throws {
         let server = try server ?? RedisServer.current
         let prefix = "t\(RandomHex.make(bytes: 4))"
