@@ -10,8 +10,8 @@ package enum CommitKind: Sendable {
 }
 
 package enum CommitResult: Sendable {
-    /// Written. `eventIDs` has an element for each effect: the id of the event it added. `standingRows` has the row that
-    /// was there before, for each `laneBegin` (by its index) that found one.
+    /// Written. `eventIDs` has an element for each effect: the id of the event it added. `standingRows` has the row
+    /// that was there before, for each `laneBegin` (by its index) that found one.
     case committed(eventIDs: [StreamID?], standingRows: [Int: ByteBuffer])
     /// Another owner was granted the session. Let go of it at once.
     case fenced
