@@ -2,6 +2,8 @@ import ArgusCore
 import ArgusService
 import Dispatch
 import Glibc
+import NIOCore
+import NIOPosix
 
 /// `argus chat`: the assistant in a terminal, over `/ws` like any other client.
 ///
@@ -63,13 +65,20 @@ package enum Chat {
                 await terminal.disconnected()
             } catch  where !wasConnected {
                 return await terminal.fail(
-                    "argus chat: nothing answers at \(options.address.authority) (\(error)). Start it with `argus up`, or "
-                        + "name another place with --url")
+                    "argus chat: nothing answers at \(options.address.authority)\(Self.reason(error)). Start it with "
+                        + "`argus up`, or name another place with --url")
             } catch {
                 delay = min(delay * 2, longestDelay)
             }
             try? await Task.sleep(for: delay)
         }
+    }
+
+    /// What the system said, in its short form.
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? NIOConnectionError else { return " (\(error))" }
+        guard let system = error.connectionErrors.first?.error as? IOError else { return "" }
+        return " (\(String(cString: strerror(system.errnoCode))))"
     }
 
     private static func read(_ input: LineInput, _ terminal: ChatTerminal) async {

@@ -17,7 +17,10 @@ extension Conversation {
     mutating func typed(_ line: String) -> [Effect] {
         forgetInterrupt()
         let text = String(line.drop(while: \.isWhitespace)).trimmingTrailingSpace()
-        if let request = requests.first { return reply(to: request, text) }
+        if let request = requests.first {
+            // What a person types is on the screen already.
+            return (isInteractive ? [] : [.show(TerminalText.clean(text) + "\n")]) + reply(to: request, text)
+        }
         guard !text.isEmpty else { return [.prompt] }
         guard text.hasPrefix("/") else { return say(text) }
         let words = text.split(separator: " ", maxSplits: 1)

@@ -18,7 +18,9 @@ struct UpTests {
         return try await ChildProcess.start(ArgusProcess.binary, arguments, environment: environment)
     }
 
-    private func ready(_ more: String..., environment: [String: String] = [:]) async throws -> (ChildProcess, url: String) {
+    private func ready(_ more: String..., environment: [String: String] = [:]) async throws -> (
+        ChildProcess, url: String
+    ) {
         let up = try await start(environment: environment)
         let line = try await up.waitForLine(containing: "Argus is ready at ")
         return (up, String(line.dropFirst("Argus is ready at ".count)))
@@ -28,7 +30,9 @@ struct UpTests {
     private var processes: [String] {
         let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return entries.compactMap { Int($0) }.compactMap { pid in
-            let line = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline").map { String(decoding: $0, as: UTF8.self) }
+            let line = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline").map {
+                String(decoding: $0, as: UTF8.self)
+            }
             let isRedis = line?.contains(home.path + "/run/redis.sock") == true
             return isRedis || RuntimeProcesses.find(home: home.path).contains { $0.pid == pid_t(pid) } ? line : nil
         }
@@ -113,7 +117,9 @@ struct UpTests {
 
     @Test("Secrets are in nobody's arguments")
     func secrets() async throws {
-        let (up, _) = try await ready(environment: ["ARGUS_TOKEN": "hunter2hunter2", "TELEGRAM_BOT_TOKEN": "123:hunter2hunter2"])
+        let (up, _) = try await ready(environment: [
+            "ARGUS_TOKEN": "hunter2hunter2", "TELEGRAM_BOT_TOKEN": "123:hunter2hunter2",
+        ])
         #expect(!processes.joined().contains("hunter2"))
         #expect(!up.log.contains("hunter2"))
         up.signal(SIGTERM)
