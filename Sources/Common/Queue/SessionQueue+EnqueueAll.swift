@@ -21,8 +21,8 @@ extension SessionQueue {
     /// Appends commands in exactly this order. They travel in one piece over one connection, so what a lost
     /// connection leaves behind is a prefix of them, and sending all again under the same keys keeps the order.
     ///
-    /// - Parameter loadsScript: sends the script ahead of them: for the first batch on each connection. Otherwise, while
-    ///   Redis doesn't know it and another process just loads it, a later command could be run and an earlier not.
+    /// - Parameter loadsScript: sends the script ahead of them: for the first batch on each connection. Otherwise,
+    ///   while Redis doesn't know it and another process just loads it, a later command could be run and an earlier not.
     /// - Returns: an outcome for each. Throws when none is known.
     package func enqueue(
         _ session: SessionID, _ commands: [Enqueue], loadsScript: Bool
