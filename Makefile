@@ -18,12 +18,13 @@ run: build ## install what is missing, build, and start Argus here (Ctrl-C stops
 build: setup ## the release binary: .build/release/argus
 	@swift build -c release --static-swift-stdlib --product argus
 
-test: setup ## all tests, with their own Redis servers
+test: setup ## all tests, with their own Redis servers (and the real Codex, if PyPI answers)
+	@scripts/codex-for-tests >/dev/null || true
 	@swift build --build-tests
 	@swift test --skip-build
 
 bench: build ## speed and memory with the demo runtime, as ratios in one run
-	@scripts/bench
+	@scripts/bench $(ARGS)
 
 fmt: ## bring all Swift files into form
 	@swift format format --in-place --recursive --parallel $(FORMATTED)

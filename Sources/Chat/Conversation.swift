@@ -229,7 +229,7 @@ struct Conversation {
     // MARK: Ctrl-C
 
     mutating func interrupted() -> [Effect] {
-        if warnedQuit { return [.quit(0)] }
+        if warnedQuit { return [.show("\n"), .quit(0)] }
         warnedQuit = true
         guard let thread, runningTurn != nil || awaited != .nothing else {
             return [.show("\n" + style.dim("(Ctrl-C once more, or /quit, leaves)") + "\n"), .prompt]

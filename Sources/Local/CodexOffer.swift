@@ -30,7 +30,8 @@ enum CodexOffer {
         screen.say("Installing Codex…")
         let pip = [
             "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target", home + "/codex",
-            "openai-codex-cli-bin",
+            // The version whose protocol Argus was measured against, as in scripts/codex.
+            "openai-codex-cli-bin==0.163.0",
         ]
         let child = try await Child.start(
             Child.Command(executable: "python3", arguments: pip, environment: environment)
