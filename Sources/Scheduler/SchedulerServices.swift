@@ -17,6 +17,7 @@ package enum SchedulerServices {
             redis,
             ArgusService.Presence(role: "scheduler", id: id, prefix: configuration.redisPrefix, redis: redis, logger: logger),
             DelayedSessions(queue: queue, logger: logger),
+            Sweeper(pool: configuration.pool, queue: queue, logger: logger),
         ]
     }
 }
@@ -35,6 +36,25 @@ struct DelayedSessions: Service {
                 logger.debug("looking for delayed sessions failed", metadata: ["error": "\(error)"])
             }
             try await Task.sleep(for: .milliseconds(500))
+        }
+    }
+}
+
+/// Forgets the group consumers of workers and deliverers that are gone for good: each start of a process makes a new one.
+struct Sweeper: Service {
+    let pool: String
+    let queue: SessionQueue
+    let logger: Logger
+
+    func run() async throws {
+        try await runUntilShutdown {
+            // Not at the start: when everything starts together, there is nothing to sweep.
+            try await Task.sleep(for: .seconds(600))
+            do {
+                try await queue.sweep(pool: pool, channels: ["telegram"])
+            } catch {
+                logger.debug("sweeping failed", metadata: ["error": "\(error)"])
+            }
         }
     }
 }
