@@ -27,7 +27,8 @@ struct HTTPClientTests {
                 body: String(decoding: request.body, as: UTF8.self))
         } _: { client, server in
             for isRepeatable in [true, false] {
-                var request = HTTPRequest(.post, "\(server.url)/p?q=1", body: Array("ü\0b".utf8), isRepeatable: isRepeatable)
+                var request = HTTPRequest(
+                    .post, "\(server.url)/p?q=1", body: Array("ü\0b".utf8), isRepeatable: isRepeatable)
                 request.headers = [("A", "1")]
                 let answer = try await client.send(request)
                 #expect(answer.status == 201)
@@ -39,7 +40,9 @@ struct HTTPClientTests {
 
     @Test("A connection is kept for the next request")
     func keepsConnections() async throws {
-        try await withClient { .respond(status: 200, body: "\($0.connection)") } _: { client, server in
+        try await withClient {
+            .respond(status: 200, body: "\($0.connection)")
+        } _: { client, server in
             for _ in 0..<3 {
                 let answer = try await client.send(HTTPRequest(.get, server.url))
                 #expect(answer.body == Array("1".utf8))
@@ -49,7 +52,9 @@ struct HTTPClientTests {
 
     @Test("A body over the limit ends the transfer")
     func answerLimit() async throws {
-        try await withClient { _ in .respond(status: 200, body: String(repeating: "x", count: 4096)) } _: { client, server in
+        try await withClient { _ in
+            .respond(status: 200, body: String(repeating: "x", count: 4096))
+        } _: { client, server in
             var request = HTTPRequest(.get, server.url)
             request.answerLimit = 4095
             let error = await #expect(throws: HTTPClientError.self) { try await client.send(request) }
@@ -59,7 +64,9 @@ struct HTTPClientTests {
 
     @Test("A request without an answer in time may have been sent, one without a connection wasn't")
     func timeouts() async throws {
-        try await withClient { _ in .hang } _: { client, server in
+        try await withClient { _ in
+            .hang
+        } _: { client, server in
             var request = HTTPRequest(.post, "\(server.url)/bot123:secret/x?k=v", body: [1], isRepeatable: false)
             request.timeout = .milliseconds(200)
             let error = await #expect(throws: HTTPClientError.self) { try await client.send(request) }
@@ -93,7 +100,9 @@ struct HTTPClientTests {
 
     @Test("A task that was cancelled before it sends ends all the same")
     func cancelledBefore() async throws {
-        try await withClient { _ in .hang } _: { client, server in
+        try await withClient { _ in
+            .hang
+        } _: { client, server in
             let url = server.url
             await withTaskGroup(of: Void.self) { group in
                 for _ in 0..<50 {
@@ -128,7 +137,9 @@ struct HTTPClientTests {
 
     @Test("Many requests at once all get their own answer")
     func parallel() async throws {
-        try await withClient { .respond(status: 200, body: $0.path) } _: { client, server in
+        try await withClient {
+            .respond(status: 200, body: $0.path)
+        } _: { client, server in
             let url = server.url
             try await withThrowingTaskGroup(of: Bool.self) { group in
                 for index in 0..<200 {

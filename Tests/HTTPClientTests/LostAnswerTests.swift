@@ -28,7 +28,8 @@ struct LostAnswerTests {
         } _: { client, server in
             _ = try await client.send(HTTPRequest(.get, server.url))
             let error = await #expect(throws: HTTPClientError.self) {
-                try await client.send(HTTPRequest(.post, "\(server.url)/lost", body: Array("text".utf8), isRepeatable: false))
+                try await client.send(
+                    HTTPRequest(.post, "\(server.url)/lost", body: Array("text".utf8), isRepeatable: false))
             }
             #expect(error?.reason == .lost)
             #expect(error?.maybeSent == true)
@@ -54,9 +55,14 @@ struct LostAnswerTests {
 
     @Test(
         "An address that can't be used is refused without a word of its secrets",
-        arguments: ["", "ftp://h/secret", "http://user:secret@/", "http://[/secret", "http://a b/secret", "secret", "http://h/\0secret"])
+        arguments: [
+            "", "ftp://h/secret", "http://user:secret@/", "http://[/secret", "http://a b/secret", "secret",
+            "http://h/\0secret",
+        ])
     func badAddresses(url: String) async throws {
-        try await withClient { _ in .hang } _: { client, _ in
+        try await withClient { _ in
+            .hang
+        } _: { client, _ in
             let error = await #expect(throws: HTTPClientError.self) { try await client.send(HTTPRequest(.get, url)) }
             #expect(error?.maybeSent == false)
             #expect(error?.message.contains("secret") == false, "\(error?.message ?? "")")
@@ -65,7 +71,9 @@ struct LostAnswerTests {
 
     @Test("A header can't smuggle another one in")
     func headerInjection() async throws {
-        try await withClient { _ in .hang } _: { client, server in
+        try await withClient { _ in
+            .hang
+        } _: { client, server in
             var request = HTTPRequest(.get, server.url)
             request.headers = [("a", "1\r\nb: 2")]
             let error = await #expect(throws: HTTPClientError.self) { try await client.send(request) }

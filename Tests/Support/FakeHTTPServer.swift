@@ -52,7 +52,9 @@ package struct FakeHTTPServer: Sendable {
         }
     }
 
-    private static func accept(_ listener: NIOAsyncChannel<Connection, Never>, _ handler: @escaping Handler) async throws {
+    private static func accept(_ listener: NIOAsyncChannel<Connection, Never>, _ handler: @escaping Handler)
+        async throws
+    {
         try await listener.executeThenClose { connections in
             try await withThrowingDiscardingTaskGroup { group in
                 var count = 0

@@ -19,6 +19,8 @@ package final class FakeTelegram: Sendable {
     /// What happens to one call.
     package enum Fault: Sendable {
         case answer(status: Int, body: String)
+        /// The effect, after a while.
+        case slow(Duration)
         case closeBefore, closeAfter, resetBefore, resetAfter, hang
         /// The effect, then these bytes as the whole answer.
         case garbageAfter(String)
@@ -26,7 +28,11 @@ package final class FakeTelegram: Sendable {
         package static func error(_ code: Int, _ description: String, parameters: String = "{}") -> Fault {
             .answer(
                 status: code,
-                body: "{\"ok\":false,\"error_code\":\(code),\"description\":\"\(description)\",\"parameters\":\(parameters)}")
+                body:
+                    """
+                    {"ok":false,"error_code":\(code),"description":"\(description)","parameters":\(parameters)}
+                    """
+            )
         }
     }
 
@@ -122,6 +128,9 @@ package final class FakeTelegram: Sendable {
         case .closeBefore: return .close
         case .resetBefore: return .reset
         case .hang: return .hang
+        case .slow(let delay):
+            try? await Task.sleep(for: delay)
+            return await call(method, parameters)
         case .closeAfter:
             _ = await call(method, parameters)
             return .close

@@ -58,7 +58,9 @@ package enum TelegramMarkup {
 
     private static func isSound(_ attributes: Substring, of name: String) -> Bool {
         switch name {
-        case "a": attributes.hasPrefix(" href=\"") && attributes.hasSuffix("\"") && attributes.filter { $0 == "\"" }.count == 2
+        case "a":
+            attributes.hasPrefix(" href=\"") && attributes.hasSuffix("\"")
+                && attributes.filter { $0 == "\"" }.count == 2
         case "code": attributes.isEmpty || attributes.hasPrefix(" class=\"language-") && attributes.hasSuffix("\"")
         default: attributes.isEmpty
         }

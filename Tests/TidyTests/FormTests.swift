@@ -54,7 +54,7 @@ struct FormTests {
 
     @Test("Every Lua script says what it takes, returns and keeps, and has a test")
     func scripts() throws {
-        let tests = try SourceTree.files(in: "Tests/QueueTests", extensions: ["swift"])
+        let tests = try SourceTree.files(in: "Tests", extensions: ["swift"])
         for file in try SourceTree.files(in: "Sources", extensions: ["lua"]) {
             let header = file.lines.prefix { $0.hasPrefix("--") || $0.hasPrefix("#!lua") }.joined(separator: "\n")
             let isPrelude = header.contains("-- Prelude:")

@@ -46,7 +46,9 @@ final class Transfer {
 
     private func prepare() -> Result<Void, HTTPClientError> {
         let request = order.request
-        let forbidden = request.headers.contains { ($0.name + $0.value).utf8.contains { $0 == 10 || $0 == 13 || $0 == 0 } }
+        let forbidden = request.headers.contains {
+            ($0.name + $0.value).utf8.contains { $0 == 10 || $0 == 13 || $0 == 0 }
+        }
         let scheme = request.url.prefix { $0 != ":" }.lowercased()
         guard ["http", "https"].contains(scheme), !request.url.utf8.contains(where: { $0 <= 32 }), !forbidden else {
             return .failure(
@@ -140,7 +142,8 @@ final class Transfer {
         guard code == CURLE_OK, head.isComplete else {
             return .failure(
                 HTTPClientError(
-                    code == CURLE_OK ? CURLE_GOT_NOTHING : code, order.request, detail: Array(errorText), maybeSent: maybeSent, isTooLarge: isTooLarge))
+                    code == CURLE_OK ? CURLE_GOT_NOTHING : code, order.request, detail: Array(errorText),
+                    maybeSent: maybeSent, isTooLarge: isTooLarge))
         }
         var status = 0
         argus_curl_get_long(easy, CURLINFO_RESPONSE_CODE, &status)

@@ -5,7 +5,7 @@ final class TransferLoop {
     /// Idle connections that are kept, over all hosts.
     private static let keptConnections = 64
     /// Only an upper bound on one wait: an order, a socket or libcurl's own timers end it earlier.
-    private static let pollMilliseconds: Int32 = 1000
+    private static let pollMilliseconds: Int32 = 60_000
 
     private static let isInitialized = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 

@@ -1,9 +1,9 @@
+import ArgusHTTPClient
 import ArgusQueue
 import ArgusRedis
 import ArgusService
 import Logging
 import ServiceLifecycle
-import ArgusHTTPClient
 
 /// Telegram: messages in, replies out. Several ingress processes may run it on one Redis: one polls, all deliver.
 ///

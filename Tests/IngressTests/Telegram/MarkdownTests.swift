@@ -34,7 +34,10 @@ struct MarkdownTests {
             ("> a\n> **b**\nc", "<blockquote>a\n<b>b</b></blockquote>\nc"),
             ("> a\n>> b", "<blockquote>a\nb</blockquote>"),
             ("---", "———"),
-            ("```swift\nlet a = \"<\"\n```", "<pre><code class=\"language-swift\">let a = &quot;&lt;&quot;</code></pre>"),
+            (
+                "```swift\nlet a = \"<\"\n```",
+                "<pre><code class=\"language-swift\">let a = &quot;&lt;&quot;</code></pre>"
+            ),
             ("```\n**no**\n```\nyes", "<pre>**no**</pre>\nyes"),
             ("```c++ {.x}\na\n\nb", "<pre><code class=\"language-c++\">a\n\nb</code></pre>"),
             ("~~~\n```\n~~~", "<pre>```</pre>"),
@@ -51,8 +54,10 @@ struct MarkdownTests {
 
     /// Words that mean something, thrown together.
     private static let tokens = [
-        "*", "**", "_", "__", "~~", "`", "```", "~~~", "[", "]", "(", ")", "![", "](", "https://a.b", "<", ">", "&", "\"",
-        "\\", "\n", "\n\n", "> ", "- ", "# ", "|", "|-|", " ", "word", "ß中", "👩‍👩‍👧", "&lt;", "</b>", "```swift\n", "\t", "1. ",
+        "*", "**", "_", "__", "~~", "`", "```", "~~~", "[", "]", "(", ")", "![", "](", "https://a.b", "<", ">", "&",
+        "\"",
+        "\\", "\n", "\n\n", "> ", "- ", "# ", "|", "|-|", " ", "word", "ß中", "👩‍👩‍👧", "&lt;", "</b>", "```swift\n", "\t",
+        "1. ",
         "\u{0}", "\u{300}",
     ]
 

@@ -27,7 +27,8 @@ struct TelegramDeliveryTests {
     @Test("that are long come in several messages, in order")
     func long() async throws {
         try await TelegramHarness.with { harness in
-            let text = (0..<3).map { number in "p\(number) " + String(repeating: "word ", count: 700) }.joined(separator: "\n\n")
+            let text = (0..<3).map { number in "p\(number) " + String(repeating: "word ", count: 700) }.joined(
+                separator: "\n\n")
             try await harness.reply(text, to: "42")
             let sent = try await harness.sent(3)
             #expect(sent.map { $0.text.prefix(2) } == ["p0", "p1", "p2"])
@@ -137,8 +138,12 @@ struct TelegramDeliveryTests {
                 let chat = ChatAddress(shard: 0, channel: "telegram", chat: "42")
                 let keys = harness.queue.keys
                 let redis = harness.queue.redis
-                _ = try await redis.send(["XADD", .text(keys.outbox(chat)), "5-0", "session", "s", "body", "{\"text\":\"a\"}"])
-                _ = try await redis.send(["HSET", .text(keys.chat(chat)), "entry", "5-0", "part", "0", "state", .text(state), "tries", "0"])
+                _ = try await redis.send([
+                    "XADD", .text(keys.outbox(chat)), "5-0", "session", "s", "body", "{\"text\":\"a\"}",
+                ])
+                _ = try await redis.send([
+                    "HSET", .text(keys.chat(chat)), "entry", "5-0", "part", "0", "state", .text(state), "tries", "0",
+                ])
                 try await harness.reply("b", to: "42")
                 let messages = try await harness.sent(2)
                 #expect(messages.map(\.text) == [text, "b"])

@@ -5,6 +5,7 @@ import ArgusService
 import ArgusTestSupport
 import Logging
 import NIOCore
+import ServiceLifecycle
 
 @testable import ArgusIngress
 
@@ -14,6 +15,7 @@ struct TelegramHarness: Sendable {
     let telegram: FakeTelegram
     let queue: SessionQueue
     let prefix: String
+    let configuration: Configuration
 
     static func with(
         _ telegram: FakeTelegram = FakeTelegram(), users: String = "42,43", chats: String = "-5", processes: Int = 1,
@@ -31,22 +33,34 @@ struct TelegramHarness: Sendable {
             limits.inboxEntries = inboxLimit
             let redis = RedisClient(configuration.redis, name: "test", logger: .quiet)
             let queue = SessionQueue(redis: redis, keys: QueueKeys(prefix: prefix), limits: limits)
-            let harness = TelegramHarness(telegram: telegram, queue: queue, prefix: prefix)
-            let services = (0..<processes).flatMap { number in
-                TelegramServices.make(
-                    configuration, queue: queue, redis: redis, ingress: "ingress\(number)", logger: .quiet)
-            }
-            let runs: [@Sendable () async throws -> Void] = services.map { service in { try await service.run() } }
+            let harness = TelegramHarness(
+                telegram: telegram, queue: queue, prefix: prefix, configuration: configuration)
+            let services = (0..<processes).flatMap { harness.services("ingress\($0)") }
             try await running([{ try await redis.run() }]) {
                 try await redis.waitUntilReady()
                 if !isFirstStart { try await harness.setOffset(1) }
-                try await running(runs) { try await body(harness) }
+                try await running(runs(services)) { try await body(harness) }
             }
         }
     }
 
+    /// Those of one process.
+    func services(_ ingress: String) -> [any Service] {
+        TelegramServices.make(configuration, queue: queue, redis: queue.redis, ingress: ingress, logger: .quiet)
+    }
+
+    func whileServing(_ ingress: String, body: @Sendable () async throws -> Void) async throws {
+        try await running(Self.runs(services(ingress)), body: body)
+    }
+
+    private static func runs(_ services: [any Service]) -> [@Sendable () async throws -> Void] {
+        services.map { service in { try await service.run() } }
+    }
+
     private func setOffset(_ offset: Int) async throws {
-        _ = try await queue.redis.send(["SET", .text("\(prefix):telegram:\(FakeTelegram.botID):offset"), .integer(offset)])
+        _ = try await queue.redis.send([
+            "SET", .text("\(prefix):telegram:\(FakeTelegram.botID):offset"), .integer(offset),
+        ])
     }
 
     // MARK: The worker's part

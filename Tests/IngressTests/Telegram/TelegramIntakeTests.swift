@@ -14,17 +14,24 @@ struct TelegramIntakeTests {
             harness.telegram.say("me too", chat: 43)
             harness.telegram.say(
                 "@argus_bot in a topic", chat: -5, from: 42, type: "supergroup",
-                more: "\"message_thread_id\":9,\"is_topic_message\":true,\"entities\":[{\"type\":\"mention\",\"offset\":0,\"length\":10}]")
+                more:
+                    """
+                    "message_thread_id":9,"is_topic_message":true,
+                    "entities":[{"type":"mention","offset":0,"length":10}]
+                    """
+            )
             let inbox = try await harness.inbox(of: 3)
             #expect(inbox.map { $0.entry.kind } == [.turn, .turn, .turn])
-            #expect(inbox.map { $0.entry.text("thread") } == [
-                "name:chat:telegram:42", "name:chat:telegram:43", "name:chat:telegram:-5:9",
-            ])
-            #expect(inbox.map { $0.entry.text("body") } == [
-                "{\"text\":\"hello \\\"you\\\"\",\"source\":{\"channel\":\"telegram\",\"chatKey\":\"42\"}}",
-                "{\"text\":\"me too\",\"source\":{\"channel\":\"telegram\",\"chatKey\":\"43\"}}",
-                "{\"text\":\"in a topic\",\"source\":{\"channel\":\"telegram\",\"chatKey\":\"-5:9\"}}",
-            ])
+            #expect(
+                inbox.map { $0.entry.text("thread") } == [
+                    "name:chat:telegram:42", "name:chat:telegram:43", "name:chat:telegram:-5:9",
+                ])
+            #expect(
+                inbox.map { $0.entry.text("body") } == [
+                    "{\"text\":\"hello \\\"you\\\"\",\"source\":{\"channel\":\"telegram\",\"chatKey\":\"42\"}}",
+                    "{\"text\":\"me too\",\"source\":{\"channel\":\"telegram\",\"chatKey\":\"43\"}}",
+                    "{\"text\":\"in a topic\",\"source\":{\"channel\":\"telegram\",\"chatKey\":\"-5:9\"}}",
+                ])
         }
     }
 
@@ -60,7 +67,9 @@ struct TelegramIntakeTests {
             #expect(sent[0].text.hasPrefix("Hello!"))
             #expect(sent[1].text.contains("/stop stops"))
             let session = try await harness.session()
-            #expect(sent[2].text == "sessionId: \(session)\nthreadId: none yet: it comes with the first message\nchatKey: 42")
+            #expect(
+                sent[2].text
+                    == "sessionId: \(session)\nthreadId: none yet: it comes with the first message\nchatKey: 42")
             #expect(sent.allSatisfy { $0.chat == 42 })
         }
     }
@@ -100,7 +109,11 @@ struct TelegramIntakeTests {
             let person = "\"from\":{\"id\":42,\"is_bot\":false},\"chat\":{\"id\":42,\"type\":\"private\"}"
             harness.telegram.push("\"message\":{\(person),\"new_chat_title\":\"x\"}")
             harness.telegram.push("\"edited_message\":{\(person),\"text\":\"x\"}")
-            harness.telegram.push("\"message\":{\"from\":{\"id\":42,\"is_bot\":true},\"chat\":{\"id\":42,\"type\":\"private\"},\"text\":\"x\"}")
+            harness.telegram.push(
+                """
+                "message":{"from":{"id":42,"is_bot":true},"chat":{"id":42,"type":"private"},"text":"x"}
+                """
+            )
             harness.telegram.push("\"message\":[]")
             harness.telegram.push("\"message\":{\(person),\"voice\":{}}")
             harness.telegram.say("text", chat: 42)

@@ -52,19 +52,21 @@ struct TextSplitterTests {
     @Test("A code block that fits stays whole")
     func wholeBlock() {
         let code = words(15)
-        #expect(parts("\(words(8))\n```swift\n\(code)\n```\nend") == [
-            words(8), "<pre><code class=\"language-swift\">\(code)</code></pre>\nend",
-        ])
+        #expect(
+            parts("\(words(8))\n```swift\n\(code)\n```\nend") == [
+                words(8), "<pre><code class=\"language-swift\">\(code)</code></pre>\nend",
+            ])
     }
 
     @Test("A code block that doesn't fit is closed and opened again with its language")
     func cutBlock() {
         let line = words(8)
         let cut = parts("```swift\n\(line)\n\(line)\n\(line)\n```")
-        #expect(cut == [
-            "<pre><code class=\"language-swift\">\(line)\n\(line)</code></pre>",
-            "<pre><code class=\"language-swift\">\(line)</code></pre>",
-        ])
+        #expect(
+            cut == [
+                "<pre><code class=\"language-swift\">\(line)\n\(line)</code></pre>",
+                "<pre><code class=\"language-swift\">\(line)</code></pre>",
+            ])
     }
 
     @Test("Emphasis goes on in the next message")
@@ -77,7 +79,9 @@ struct TextSplitterTests {
     @Test("Whatever the input, every message is well-formed, fits, and no character is lost", arguments: 0..<30)
     func random(seed: UInt64) throws {
         var random = SplitMix(state: seed)
-        let tokens = ["word ", "word", "\n", "\n\n", ". ", "**", "`", "```\n", "\n```swift\n", "- ", "> ", "👩‍👩‍👧", "字。", "e\u{301}"]
+        let tokens = [
+            "word ", "word", "\n", "\n\n", ". ", "**", "`", "```\n", "\n```swift\n", "- ", "> ", "👩‍👩‍👧", "字。", "e\u{301}",
+        ]
         for _ in 0..<20 {
             let count = Int.random(in: 0...200, using: &random)
             let styled = MarkdownBlocks.parse(

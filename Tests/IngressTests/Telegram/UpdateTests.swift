@@ -29,7 +29,8 @@ struct UpdateTests {
         "What is malformed is as if it weren't there",
         arguments: [
             "{\"update_id\":5}", "{\"update_id\":5,\"message\":7}", "{\"update_id\":5,\"message\":{}}",
-            "{\"update_id\":5,\"message\":{\"chat\":{\"id\":\"x\",\"type\":1}}}", "{\"update_id\":5,\"edited_message\":{}}",
+            "{\"update_id\":5,\"message\":{\"chat\":{\"id\":\"x\",\"type\":1}}}",
+            "{\"update_id\":5,\"edited_message\":{}}",
             "{\"update_id\":5,\"message\":{\"text\":\"\\ud83d\"}}",
         ])
     func malformed(json: String) throws {
@@ -44,7 +45,8 @@ struct UpdateTests {
             [Lenient<TelegramUpdate>].self,
             from: Data(
                 """
-                [{"update_id":"x"},null,[],{"update_id":3,"message":{"chat":{"id":1,"type":"private"},"text":"\\ud83d"}},
+                [{"update_id":"x"},null,[],
+                {"update_id":3,"message":{"chat":{"id":1,"type":"private"},"text":"\\ud83d"}},
                 {"update_id":4,"message":{"chat":{"id":1,"type":"private"},"text":5,"entities":[{},3]}}]
                 """.utf8))
         #expect(updates.compactMap { $0.value?.id } == [3, 4])
@@ -69,7 +71,9 @@ struct TelegramCommandTests {
         #expect(TelegramCommand("/unknown")?.known == nil)
     }
 
-    @Test("are not read into what is none", arguments: ["", "/", "/ new", "x /new", "/home/user", "/a@b@c", "/@bot", "//"])
+    @Test(
+        "are not read into what is none",
+        arguments: ["", "/", "/ new", "x /new", "/home/user", "/a@b@c", "/@bot", "//"])
     func none(text: String) {
         #expect(TelegramCommand(text) == nil)
     }
@@ -95,8 +99,14 @@ struct AddressingTests {
         let entity = "\"entities\":[{\"type\":\"mention\",\"offset\":3,\"length\":10}]"
         #expect(try isForBot("\"text\":\"👋 @Argus_bot hi\",\(entity)"))
         #expect(try !isForBot("\"text\":\"👋 @other_bot hi\",\(entity)"))
-        #expect(try isForBot("\"text\":\"x\",\"entities\":[{\"type\":\"text_mention\",\"offset\":0,\"length\":1,\"user\":{\"id\":7}}]"))
-        let absurd = "\"entities\":[{\"type\":\"mention\",\"offset\":9223372036854775807,\"length\":9223372036854775807}]"
+        #expect(
+            try isForBot(
+                """
+                "text":"x","entities":[{"type":"text_mention","offset":0,"length":1,"user":{"id":7}}]
+                """
+            ))
+        let absurd =
+            "\"entities\":[{\"type\":\"mention\",\"offset\":9223372036854775807,\"length\":9223372036854775807}]"
         #expect(try !isForBot("\"text\":\"x\",\(absurd)"))
     }
 
@@ -157,12 +167,19 @@ struct AdmissionTests {
 
     @Test("Bots and channels are ignored, an anonymous administrator speaks for the group")
     func nobodies() throws {
-        let asBot = try message("{\"chat\":{\"id\":-5,\"type\":\"group\"},\"from\":{\"id\":42,\"is_bot\":true},\"text\":\"x\"}")
+        let asBot = try message(
+            "{\"chat\":{\"id\":-5,\"type\":\"group\"},\"from\":{\"id\":42,\"is_bot\":true},\"text\":\"x\"}")
         #expect(listed.judge(asBot, origins: []) == .ignored)
         #expect(try listed.judge(text(-5, "channel", from: 42), origins: []) == .ignored)
-        #expect(try listed.judge(text(-5, "group", from: 42, more: ",\"is_automatic_forward\":true"), origins: []) == .ignored)
+        #expect(
+            try listed.judge(text(-5, "group", from: 42, more: ",\"is_automatic_forward\":true"), origins: [])
+                == .ignored)
         let anonymous = try message(
-            "{\"chat\":{\"id\":-5,\"type\":\"group\"},\"sender_chat\":{\"id\":-5,\"type\":\"group\"},\"from\":{\"id\":1087968824,\"is_bot\":true},\"text\":\"x\"}")
+            """
+            {"chat":{"id":-5,"type":"group"},"sender_chat":{"id":-5,"type":"group"},
+            "from":{"id":1087968824,"is_bot":true},"text":"x"}
+            """
+        )
         #expect(listed.judge(anonymous, origins: []) == .admitted)
         // The id of the sender is that of nobody: it must not be what a list admits.
         let elsewhere = try text(-6, "group", from: 42, more: ",\"sender_chat\":{\"id\":-77,\"type\":\"channel\"}")

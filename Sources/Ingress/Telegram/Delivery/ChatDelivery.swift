@@ -86,7 +86,7 @@ struct ChatDelivery: Sendable {
             outcome = .delivered
         } catch let error as BotAPIError {
             outcome = .failed(error)
-            note(error)
+            note(error, isFirst: delivery.failures == 0)
         }
         let step = delivery.received(outcome, age: age(of: delivery.entry))
         // Until this is stored, a successor would take the part for one whose answer never came.
@@ -98,10 +98,12 @@ struct ChatDelivery: Sendable {
         if case .move = step { true } else { false }
     }
 
-    private func note(_ error: BotAPIError) {
+    /// One line for each part in trouble, not for each attempt.
+    private func note(_ error: BotAPIError, isFirst: Bool) {
         if let delay = error.retryAfter { typing.beSilent(for: delay) }
-        logger.info(
-            "telegram message not delivered", metadata: ["chat": "\(key)", "error": "\(error)"])
+        logger.log(
+            level: isFirst ? .notice : .debug, "telegram message not delivered yet",
+            metadata: ["chat": "\(key)", "error": "\(error)"])
     }
 
     /// By this machine's clock against Redis's: a difference of minutes is nothing to a day's patience.

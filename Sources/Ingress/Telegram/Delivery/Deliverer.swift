@@ -99,7 +99,9 @@ struct Deliverer: Service {
     private func discard(_ claim: ChatClaim) async throws {
         while let head = try await queue.outboxHead(claim.chat) {
             let reason = "\(claim.chat.chat) is no Telegram chat"
-            guard try await queue.outboxBury(claim.chat, claim.token, entry: head.id, reason: reason) == .ok else { return }
+            guard try await queue.outboxBury(claim.chat, claim.token, entry: head.id, reason: reason) == .ok else {
+                return
+            }
         }
         _ = try await queue.releaseChat(claim.chat, claim.token)
     }

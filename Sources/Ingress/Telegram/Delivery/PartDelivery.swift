@@ -44,6 +44,8 @@ struct PartDelivery: Sendable {
     private(set) var isPlain = false
     /// Its topic is gone: the part goes to the chat itself.
     private(set) var isWithoutTopic = false
+    /// Of this part, by this deliverer.
+    private(set) var failures = 0
     private var backoff = Backoff(first: .seconds(1), limit: .seconds(60))
 
     init(entry: StreamID, parts: Int, stored: DeliveryProgress?) {
@@ -71,6 +73,7 @@ struct PartDelivery: Sendable {
     mutating func received(_ outcome: Outcome, age: Duration) -> Step {
         state = .waiting
         guard case .failed(let error) = outcome else { return delivered() }
+        failures += 1
         switch error {
         case .lost:
             lost += 1
@@ -87,7 +90,7 @@ struct PartDelivery: Sendable {
 
     private mutating func delivered() -> Step {
         part += 1
-        (lost, isPlain) = (0, false)
+        (lost, failures, isPlain) = (0, 0, false)
         backoff.reset()
         return part >= parts ? .done : .send
     }

@@ -1,8 +1,8 @@
 /// Which messages are for the bot.
 ///
-/// In a private chat: all. In a group: commands (not those for another bot), mentions of it, replies to it. With privacy
-/// mode off in BotFather: every text, because then the operator asked for that. (With it on, Telegram itself delivers
-/// little else, except where the bot is an administrator.)
+/// In a private chat: all. In a group: commands (not those for another bot), mentions of it, replies to it. With
+/// privacy mode off in BotFather: every text, because then the operator asked for that. (With it on, Telegram itself
+/// delivers little else, except where the bot is an administrator.)
 struct Addressing: Sendable {
     let bot: BotIdentity
 

@@ -33,7 +33,10 @@ struct Poller: Service {
     private func isLeased() async throws -> Bool {
         do {
             return try await lease.take()
-        } catch is RedisError {
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            // Redis is away: its client says so.
             return false
         }
     }

@@ -1,5 +1,5 @@
-/// Emphasis, code, links within one paragraph: CommonMark's algorithm (a stack of delimiters and one of brackets), in time
-/// linear to the text. One difference: `*` needs no space or punctuation on its outer side, or bold text next to
+/// Emphasis, code, links within one paragraph: CommonMark's algorithm (a stack of delimiters and one of brackets), in
+/// time linear to the text. One difference: `*` needs no space or punctuation on its outer side, or bold text next to
 /// Chinese and Japanese punctuation would stay unread.
 struct InlineMarkdown {
     enum Node {

@@ -21,15 +21,16 @@ struct CodeFence {
     }
 
     private static func isName(_ word: Substring) -> Bool {
-        (1...32).contains(word.utf8.count) && word.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "#"), UInt8(ascii: "."),
-                UInt8(ascii: "_"), UInt8(ascii: "-"):
-                true
-            default: false
+        (1...32).contains(word.utf8.count)
+            && word.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "#"), UInt8(ascii: "."),
+                    UInt8(ascii: "_"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
             }
-        }
     }
 
     func isClosed(by line: Substring) -> Bool {
@@ -75,7 +76,9 @@ extension Substring {
     var listItem: (indent: String, marker: String, rest: String)? {
         let rest = drop { $0 == " " || $0 == "\t" }
         let indent = prefix(count - rest.count).map { $0 == "\t" ? "    " : " " }.joined()
-        guard let mark = rest.first, "-*+".contains(mark), rest.dropFirst().first?.isWhitespace == true else { return nil }
+        guard let mark = rest.first, "-*+".contains(mark), rest.dropFirst().first?.isWhitespace == true else {
+            return nil
+        }
         let item = rest.dropFirst().drop(while: \.isWhitespace)
         for (box, shown) in [("[ ] ", "☐ "), ("[x] ", "☑ "), ("[X] ", "☑ ")] where item.hasPrefix(box) {
             return (indent, shown, String(item.dropFirst(4)))

@@ -1,7 +1,7 @@
 /// A text as Telegram knows it: characters, and what applies to ranges of them.
 ///
-/// Markdown is parsed into this, this is cut into messages, and each message is rendered from this: so a cut can't leave
-/// a tag open, and the lengths counted are those after entity parsing.
+/// Markdown is parsed into this, this is cut into messages, and each message is rendered from this: so a cut can't
+/// leave a tag open, and the lengths counted are those after entity parsing.
 struct StyledText: Equatable, Sendable {
     struct Style: Hashable, Sendable {
         var isBold = false

@@ -1,6 +1,6 @@
 /// Cuts a styled text into messages of at most `limit` UTF-16 units, at the best place that the window offers: between
-/// paragraphs (a code block is one), lines, sentences, lines of code, words. A block that has to be cut is closed at the
-/// end of one message and opened again, with its language, at the start of the next: the style goes along.
+/// paragraphs (a code block is one), lines, sentences, lines of code, words. A block that has to be cut is closed at
+/// the end of one message and opened again, with its language, at the start of the next: the style goes along.
 struct TextSplitter {
     /// Telegram's 4096, less the note that a repeated part begins with.
     static let limit = 3900
