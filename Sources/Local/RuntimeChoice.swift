@@ -66,11 +66,12 @@ extension RuntimeChoice {
 
     private static func demo(_ facts: RuntimeFacts, because reason: String) -> RuntimeChoice {
         let first = facts.codex.binary == nil ? "`make codex`, then " : ""
+        let login = facts.codex.binary.map(quoted) ?? "codex"
         return RuntimeChoice(
             command: "\(quoted(facts.executable)) demo-runtime", environment: [:],
             explanation: [
                 "runtime: demo, which only echoes (\(reason))",
-                "         for the real one: \(first)set OPENAI_API_KEY or run `codex login`, and start again",
+                "         for the real one: \(first)set OPENAI_API_KEY or run `\(login) login`, and start again",
             ])
     }
 
