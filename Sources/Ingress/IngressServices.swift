@@ -30,10 +30,8 @@ package enum IngressServices {
             access: AccessPolicy(token: configuration.token, origins: configuration.corsOrigins),
             pool: configuration.pool, ingress: ingress, logger: logger)
         let presence = ArgusService.Presence(
-            role: "ingress", id: ingress, prefix: configuration.redisPrefix, redis: redis, logger: logger
-        ) {
-            [("connections", "\(metrics.connections.value)")]
-        }
+            role: "ingress", id: ingress, prefix: configuration.redisPrefix, redis: redis, logger: logger,
+            fields: { [("connections", "\(metrics.connections.value)")] }, onLapse: { await gateway.attachAgain() })
         let server = IngressServer(
             routes: Routes(gateway: gateway, subscriber: subscriber), settings: settings, host: configuration.host,
             port: configuration.port, bound: bound, logger: logger)

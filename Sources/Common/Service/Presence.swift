@@ -12,24 +12,34 @@ package struct Presence: Service {
     private let lifetimeSeconds: Int
     private let logger: Logger
     private let fields: @Sendable () -> [(String, String)]
+    private let onLapse: @Sendable () async -> Void
 
-    /// - Parameter fields: what the key says, asked for at each writing: counts and names, never a secret.
+    /// - Parameters:
+    ///   - fields: what the key says, asked for at each writing: counts and names, never a secret.
+    ///   - onLapse: called when the key had gone in between (the machine slept, Redis was away): others may have
+    ///     taken this process for dead.
     package init(
         role: String, id: String, prefix: String, redis: RedisClient, logger: Logger,
-        fields: @escaping @Sendable () -> [(String, String)] = { [] }
+        fields: @escaping @Sendable () -> [(String, String)] = { [] },
+        onLapse: @escaping @Sendable () async -> Void = {}
     ) {
         self.redis = redis
         self.key = .text("\(prefix):\(role):\(id)")
         self.lifetimeSeconds = role == "worker" ? 5 : 6
         self.logger = logger
         self.fields = fields
+        self.onLapse = onLapse
     }
 
     package func run() async throws {
         do {
             try await cancelWhenGracefulShutdown {
+                var wasWritten = false
                 while !Task.isCancelled {
-                    await write()
+                    if let existed = await write() {
+                        if wasWritten, !existed { await onLapse() }
+                        wasWritten = true
+                    }
                     try await Task.sleep(for: .milliseconds(1500))
                 }
             }
@@ -39,15 +49,18 @@ package struct Presence: Service {
         _ = try? await redis.send(["DEL", key])
     }
 
-    private func write() async {
+    /// Whether the key was there before; nil: not written.
+    private func write() async -> Bool? {
         var set: [RedisArgument] = [
             "HSET", key, "pid", .integer(ProcessFacts.pid), "host", .text(ProcessFacts.hostName),
         ]
         for (field, value) in fields() { set += [.text(field), .text(value)] }
         do {
-            _ = try await redis.pipeline([set, ["EXPIRE", key, .integer(lifetimeSeconds)]])
+            let replies = try await redis.pipeline([["EXISTS", key], set, ["EXPIRE", key, .integer(lifetimeSeconds)]])
+            return replies.first?.int == 1
         } catch {
             logger.debug("presence not written", metadata: ["error": "\(error)"])
+            return nil
         }
     }
 }

@@ -37,7 +37,9 @@ struct ClientInputs {
             }
         }
         guard !items.isEmpty else { return }
-        for (item, outcome) in zip(items, await pipeline.send(items)) { await tell(outcome, of: item) }
+        for (item, outcome) in zip(items, await pipeline.send(items, from: member.socket)) {
+            await tell(outcome, of: item)
+        }
     }
 
     private mutating func nextKey() -> String {
@@ -109,7 +111,9 @@ struct ClientInputs {
         if let answer { return send(answer, id: id) }
         member.waitForAnswer(to: first, id: id)
         // It may have come between the look at the key and now.
-        guard case .success(.duplicate(_, let answer?))? = await pipeline.send([item]).first else { return }
+        guard case .success(.duplicate(_, let answer?))? = await pipeline.send([item], from: member.socket).first else {
+            return
+        }
         if member.stopWaiting(for: first, id: id) { send(answer, id: id) }
     }
 

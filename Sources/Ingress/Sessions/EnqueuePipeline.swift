@@ -36,9 +36,8 @@ struct EnqueuePipeline {
     }
 
     /// One outcome for each item.
-    mutating func send(_ items: [Item]) async -> [Outcome] {
+    mutating func send(_ items: [Item], from socket: WebSocket) async -> [Outcome] {
         let started = ContinuousClock.now
-        let deadline = started + SessionGateway.patience
         var outcomes: [Outcome] = []
         var pause = Duration.milliseconds(20)
         while outcomes.count < items.count {
@@ -51,7 +50,8 @@ struct EnqueuePipeline {
                 outcomes.append(batch[failure])
                 continue
             }
-            guard ContinuousClock.now < deadline else {
+            let patience = socket.isQuiescing ? SessionGateway.lastPatience : SessionGateway.patience
+            guard ContinuousClock.now - started < patience else {
                 outcomes += Array(repeating: batch[failure], count: items.count - outcomes.count)
                 break
             }

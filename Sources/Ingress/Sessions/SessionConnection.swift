@@ -35,6 +35,8 @@ struct SessionConnection {
                 "a client was not attached", metadata: ["client": "\(client)", "error": "\(error)"])
             socket.close(WebSocketClose(1011, "Redis is not reachable: connect again"))
         }
+        // Redis may have attached it and the answer been lost.
+        if let session = gateway.attached.withLockedValue({ $0[client] }) { await leave(session) }
     }
 
     private func attach() async throws -> (SessionID, FeedMember) {
@@ -68,12 +70,12 @@ struct SessionConnection {
         switch target {
         case .new:
             let session = SessionID.random()
-            let result = try await gateway.persistently(for: .seconds(10)) {
+            let result = try await gateway.persistently(for: .seconds(10), socket) {
                 try await gateway.queue.open(session, pool: gateway.pool, create: true)
             }
             return (session, created: result != .unknown)
         case .named(let session):
-            let result = try await gateway.persistently(for: .seconds(10)) {
+            let result = try await gateway.persistently(for: .seconds(10), socket) {
                 try await gateway.queue.open(session, pool: gateway.pool, create: false)
             }
             guard result == .exists else { throw WebSocketClose.unknownSession }
@@ -84,10 +86,12 @@ struct SessionConnection {
     }
 
     private func openDefault() async throws -> (SessionID, created: Bool) {
-        let session = try await gateway.persistently(for: .seconds(10)) {
+        let session = try await gateway.persistently(for: .seconds(10), socket) {
             try await gateway.queue.defaultSession(pool: gateway.pool)
         }
-        let record = try await gateway.persistently(for: .seconds(10)) { try await gateway.queue.session(session) }
+        let record = try await gateway.persistently(for: .seconds(10), socket) {
+            try await gateway.queue.session(session)
+        }
         // Nobody has said or asked anything there yet.
         return (session, created: record?.generation == nil && record?.depth == 0)
     }
@@ -97,15 +101,14 @@ struct SessionConnection {
         while case let frames = await socket.inbound.next(), !frames.isEmpty { await inputs.take(frames) }
         gateway.feeds.leave(session, member)
         if socket.isQuiescing { socket.close(.restarting) }
-        await leave(session)
     }
 
     /// Makes the client known to the session's owner, and returns the event after which it is to be fed.
     private func enter(_ session: SessionID, _ attach: AttachRequest) async throws -> StreamID {
-        var fields = ["client": ByteBuffer(string: client.rawValue), "ingress": ByteBuffer(string: gateway.ingress)]
-        if let after = attach.after { fields["after"] = ByteBuffer(string: "\(after)") }
-        let entry = InboxEntry(kind: .attach, fields: fields)
-        switch try await gateway.enqueue(session, entry, dedupe: "\(client):attach", patience: .seconds(10)) {
+        let entry = gateway.attachEntry(client, after: attach.after)
+        let key = "\(client):attach"
+        gateway.attached.withLockedValue { $0[client] = session }
+        switch try await gateway.enqueue(session, entry, dedupe: key, patience: .seconds(10), socket) {
         case .accepted(_, _, let cursor): return cursor ?? attach.after ?? .zero
         case .duplicate(_, let answer):
             return answer.flatMap { StreamID(String(buffer: $0)) } ?? attach.after ?? .zero
@@ -114,13 +117,13 @@ struct SessionConnection {
         }
     }
 
-    /// Tells the owner that the client is gone. When Redis is away for longer, the end of this process's presence, or
-    /// the next sweep of the owner, says the same.
+    /// Tells the owner that the client is gone; keeps trying while this process lives. Should it die first, the end of
+    /// its presence says the same.
     private func leave(_ session: SessionID) async {
-        let entry = InboxEntry(kind: .close, fields: ["client": ByteBuffer(string: client.rawValue)])
+        gateway.attached.withLockedValue { $0[client] = nil }
         do {
-            let patience = socket.isQuiescing ? Duration.milliseconds(700) : .seconds(60)
-            _ = try await gateway.enqueue(session, entry, dedupe: "\(client):close", patience: patience)
+            _ = try await gateway.enqueue(
+                session, gateway.closeEntry(client), dedupe: "\(client):close", patience: .seconds(3600), socket)
             gateway.logger.debug("left", metadata: ["session": "\(session)", "client": "\(client)"])
         } catch {
             gateway.logger.warning(

@@ -10,6 +10,8 @@ final class SessionGateway: Sendable {
     /// How long a client's request is kept for while Redis is away.
     static let patience: Duration = .seconds(30)
 
+    /// The same once the server stops.
+    static let lastPatience: Duration = .milliseconds(700)
     /// How long a key is remembered that we made because the sender gave none: it only covers our own repeats.
     static let repeatMemory: Duration = .seconds(300)
 
@@ -20,6 +22,8 @@ final class SessionGateway: Sendable {
     let pool: String
     let ingress: String
     let logger: Logger
+    /// The clients that their sessions' owners know of.
+    let attached = NIOLockedValueBox<[ClientID: SessionID]>([:])
     private let lastClient = NIOLockedValueBox(0)
 
     init(
@@ -43,32 +47,60 @@ final class SessionGateway: Sendable {
         return ClientID("\(ingress).\(number)")
     }
 
-    /// Repeats `body` while Redis is away or busy, for as long as `patience`, then throws its last error. The body must
-    /// be safe to repeat.
+    /// Repeats `body` while Redis is away or busy, for as long as `patience`, then throws its last error; sooner when
+    /// `socket` is closed or the server stops. The body must be safe to repeat.
     func persistently<Value: Sendable>(
-        for patience: Duration = SessionGateway.patience, _ body: () async throws -> Value
+        for patience: Duration = SessionGateway.patience, _ socket: WebSocket? = nil,
+        _ body: () async throws -> Value
     ) async throws -> Value {
-        let deadline = ContinuousClock.now + patience
+        let started = ContinuousClock.now
         var pause = Duration.milliseconds(20)
         while true {
             do {
                 return try await body()
-            } catch let error as RedisError where error.isTransient && ContinuousClock.now < deadline {
+            } catch let error as RedisError where error.isTransient {
+                let limit = socket?.isQuiescing == true ? min(patience, Self.lastPatience) : patience
+                guard ContinuousClock.now - started < limit, !Task.isCancelled else { throw error }
                 try await Task.sleep(for: pause)
                 pause = min(pause * 2, .seconds(1))
             }
         }
     }
-}
 
-extension SessionGateway {
     /// One command of our own making, repeated while Redis is away.
     func enqueue(
-        _ session: SessionID, _ entry: InboxEntry, dedupe: String, patience: Duration
+        _ session: SessionID, _ entry: InboxEntry, dedupe: String, patience: Duration, _ socket: WebSocket? = nil
     ) async throws -> EnqueueResult {
         let command = Enqueue(entry, dedupe: dedupe, memory: Self.repeatMemory)
-        return try await persistently(for: patience) {
+        return try await persistently(for: patience, socket) {
             try await queue.enqueue(session, [command], loadsScript: true)[0].get()
+        }
+    }
+}
+
+// MARK: Who is attached
+
+extension SessionGateway {
+    func attachEntry(_ client: ClientID, after: StreamID?) -> InboxEntry {
+        var fields = ["client": ByteBuffer(string: client.rawValue), "ingress": ByteBuffer(string: ingress)]
+        if let after { fields["after"] = ByteBuffer(string: "\(after)") }
+        return InboxEntry(kind: .attach, fields: fields)
+    }
+
+    func closeEntry(_ client: ClientID) -> InboxEntry {
+        InboxEntry(kind: .close, fields: ["client": ByteBuffer(string: client.rawValue)])
+    }
+
+    /// Our presence had lapsed, so sessions' owners may have taken our clients for gone: they are here.
+    func attachAgain() async {
+        let now = RandomHex.make(bytes: 4)
+        for (client, session) in attached.withLockedValue({ $0 }) {
+            let entry = attachEntry(client, after: nil)
+            _ = try? await enqueue(session, entry, dedupe: "\(client):attach:\(now)", patience: .seconds(10))
+            guard attached.withLockedValue({ $0[client] }) == nil else { continue }
+            // It left meanwhile, perhaps before this attach.
+            _ = try? await enqueue(
+                session, closeEntry(client), dedupe: "\(client):close:\(now)", patience: .seconds(10))
         }
     }
 }

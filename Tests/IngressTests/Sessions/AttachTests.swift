@@ -123,4 +123,20 @@ struct AttachTests {
             #expect(ContinuousClock.now - started < .seconds(2))
         }
     }
+
+    @Test("Clients are attached again after the ingress was taken for dead")
+    func lapsedPresence() async throws {
+        try await IngressFixture.run { ingress in
+            let (_, session) = try await ingress.attach()
+            let client = try await ingress.lastClient(session)
+            let name = try #require(client.split(separator: ".").first)
+            let key = ingress.queue.keys.ingress(String(name))
+            try await eventually("the ingress is present") {
+                try await ingress.redis.send(["EXISTS", .text(key)]).int == 1
+            }
+            _ = try await ingress.redis.send(["DEL", .text(key)])
+            let attaches = try await ingress.entries(session, .attach, count: 2)
+            #expect(attaches.map { $0.text("client") } == [client, client])
+        }
+    }
 }
