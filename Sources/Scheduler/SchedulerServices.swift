@@ -15,7 +15,8 @@ package enum SchedulerServices {
         let queue = SessionQueue(redis: redis, keys: keys, limits: QueueLimits())
         return [
             redis,
-            ArgusService.Presence(role: "scheduler", id: id, prefix: configuration.redisPrefix, redis: redis, logger: logger),
+            ArgusService.Presence(
+                role: "scheduler", id: id, prefix: configuration.redisPrefix, redis: redis, logger: logger),
             DelayedSessions(queue: queue, logger: logger),
             Sweeper(pool: configuration.pool, queue: queue, logger: logger),
         ]

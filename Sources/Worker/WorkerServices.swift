@@ -24,22 +24,19 @@ package enum WorkerServices {
         let queue = SessionQueue(redis: redis, keys: keys, limits: QueueLimits(configuration))
         let owners = Owners()
         let group = MultiThreadedEventLoopGroup.singleton
-        let driver = ProcessDriver(
-            ProcessDriver.Settings(
-                home: configuration.home, workspace: configuration.workspace,
-                runtimeCommand: configuration.runtimeCommand, lineLimitBytes: configuration.lineLimitBytes,
-                journalLimitBytes: configuration.journalLimitBytes, startTimeout: .seconds(10)),
-            group: group, logger: logger)
-        let settings = SessionSettings(configuration)
+        let runtimes = RuntimeDrivers.make(configuration, queue: queue, group: group, logger: logger)
+        var settings = SessionSettings(configuration)
+        settings.workspace = runtimes.workspace
+        if configuration.provisionMode == .docker { settings.startTimeout = configuration.connectTimeout + .seconds(5) }
         let links = LinkSettings(lineLimitBytes: configuration.lineLimitBytes)
         let claimer = Claimer(
             worker: worker, pool: configuration.pool, capacity: 1000, queue: queue,
             reader: ReadyReader(reader: blocking, redis: redis, keys: keys, consumer: worker),
             owners: owners,
-            makeOwner: { session, token, mailbox in
+            makeOwner: { [settings] session, token, mailbox in
                 SessionOwner(
                     session: session, token: token, mailbox: mailbox, queue: queue,
-                    presence: ArgusQueue.Presence(redis: redis, keys: keys), driver: driver,
+                    presence: ArgusQueue.Presence(redis: redis, keys: keys), driver: runtimes.driver,
                     settings: settings, linkSettings: links, logger: logger)
             }, logger: logger)
         return [
@@ -51,7 +48,7 @@ package enum WorkerServices {
             LeaseKeeper(worker: worker, queue: queue, owners: owners, logger: logger),
             Reaper(pool: configuration.pool, queue: queue, redis: redis, logger: logger),
             claimer,
-        ]
+        ] + runtimes.services
     }
 }
 
@@ -64,7 +61,8 @@ struct WakeListener: Service {
     func run() async throws {
         let subscription = subscriber.subscribe(channel) { event in
             switch event {
-            case .subscribed: for (session, _) in owners.all { owners.mailbox(of: session)?.signal { $0.isWoken = true } }
+            case .subscribed:
+                for (session, _) in owners.all { owners.mailbox(of: session)?.signal { $0.isWoken = true } }
             case .message(let body):
                 guard let session = SessionID(String(buffer: body)) else { return }
                 owners.mailbox(of: session)?.signal { $0.isWoken = true }

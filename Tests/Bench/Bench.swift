@@ -34,7 +34,8 @@ struct Bench {
             Report.line("  above the runtime alone, p50", Report.number(enqueued.p50 - alone.p50), bar: "≤ 1.5")
             Report.line("  above the runtime alone, p99", Report.number(enqueued.p99 - alone.p99), bar: "≤ 5")
             let (first, last) = (enqueued.part(100..<300), enqueued.part(800..<1000))
-            Report.line("  turns 800–1000 against 100–300, p50", "× " + Report.number(last.p50 / first.p50), bar: "flat")
+            Report.line(
+                "  turns 800–1000 against 100–300, p50", "× " + Report.number(last.p50 / first.p50), bar: "flat")
             socket.close()
         }
     }
@@ -68,7 +69,9 @@ struct Bench {
     private static func memory(_ group: any EventLoopGroup) async throws {
         Report.heading("Resident memory, MiB")
         try await BenchStage.with { stage in
-            for (name, process) in [("ingress", stage.ingress), ("worker", stage.worker), ("scheduler", stage.scheduler)] {
+            for (name, process) in [
+                ("ingress", stage.ingress), ("worker", stage.worker), ("scheduler", stage.scheduler),
+            ] {
                 Report.line("\(name) at rest", Report.number(ProcessFigures.residentMiB(process.pid), 1), bar: "≤ 25")
             }
             let first = try await BenchSocket.connect(port: stage.port, on: group)
@@ -81,7 +84,8 @@ struct Bench {
             let after = ProcessFigures.residentMiB(stage.ingress.pid)
             Report.line(
                 "per idle WebSocket, of 2,000, KiB", Report.number((after - before) * 1024 / 2000, 1), bar: "≤ 12")
-            Report.line("worker with 2,000 clients attached", Report.number(ProcessFigures.residentMiB(stage.worker.pid), 1))
+            Report.line(
+                "worker with 2,000 clients attached", Report.number(ProcessFigures.residentMiB(stage.worker.pid), 1))
             for word in ["runtime-host", "demo-runtime"] {
                 let pid = stage.hostProcesses(word).first
                 Report.line(word, Report.number(pid.map(ProcessFigures.residentMiB) ?? 0, 1))
@@ -132,7 +136,8 @@ struct Bench {
 
     /// Keeps two turns of each thread on their way.
     private static func flood(
-        _ socket: BenchSocket, _ stage: BenchStage, _ name: String, _ turns: Int, bar: String, _ message: (Int) -> String
+        _ socket: BenchSocket, _ stage: BenchStage, _ name: String, _ turns: Int, bar: String,
+        _ message: (Int) -> String
     ) async {
         let window = 64
         let completed = socket.count(.completed)

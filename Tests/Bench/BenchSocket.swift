@@ -129,7 +129,8 @@ private final class BenchHandler: ChannelInboundHandler {
         let payload = frame.unmaskedData
         if frame.opcode == .ping {
             context.writeAndFlush(
-                wrapOutboundOut(WebSocketFrame(fin: true, opcode: .pong, maskKey: .random(), data: payload)), promise: nil)
+                wrapOutboundOut(WebSocketFrame(fin: true, opcode: .pong, maskKey: .random(), data: payload)),
+                promise: nil)
             return
         }
         payload.withUnsafeReadableBytes { bytes in
@@ -153,7 +154,9 @@ private final class BenchHandler: ChannelInboundHandler {
 
     private func answered(_ payload: ByteBuffer) {
         let text = String(buffer: payload)
-        guard text.hasPrefix(#"{"id":"t"#), let match = text.firstMatch(of: #/"thread":\{"id":"([^"]+)"/#) else { return }
+        guard text.hasPrefix(#"{"id":"t"#), let match = text.firstMatch(of: #/"thread":\{"id":"([^"]+)"/#) else {
+            return
+        }
         watch.state.withLockedValue { $0.threads.append(String(match.output.1)) }
     }
 

@@ -52,7 +52,8 @@ struct BenchStage: Sendable {
     /// CPU of every process of the stage, in milliseconds, by name.
     var cpu: [(String, Double)] {
         var all = [
-            ("ingress", ProcessFigures.cpuMilliseconds(ingress.pid)), ("worker", ProcessFigures.cpuMilliseconds(worker.pid)),
+            ("ingress", ProcessFigures.cpuMilliseconds(ingress.pid)),
+            ("worker", ProcessFigures.cpuMilliseconds(worker.pid)),
             ("redis", redis.pid.map(ProcessFigures.cpuMilliseconds) ?? 0),
         ]
         for (name, word) in [("runtime host", "runtime-host"), ("demo runtime", "demo-runtime")] {

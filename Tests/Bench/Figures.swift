@@ -49,7 +49,9 @@ enum Report {
 enum ProcessFigures {
     static func residentMiB(_ pid: pid_t) -> Double {
         let text = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
-        guard let match = text.firstMatch(of: #/VmRSS:\s+(\d+) kB/#), let kibibytes = Double(match.output.1) else { return 0 }
+        guard let match = text.firstMatch(of: #/VmRSS:\s+(\d+) kB/#), let kibibytes = Double(match.output.1) else {
+            return 0
+        }
         return kibibytes / 1024
     }
 

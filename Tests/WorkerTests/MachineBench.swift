@@ -1,9 +1,10 @@
 import ArgusAppServer
 import ArgusCore
-@testable import ArgusQueue
-@testable import ArgusWorker
 import NIOCore
 import Testing
+
+@testable import ArgusQueue
+@testable import ArgusWorker
 
 /// A session machine with a Redis and a runtime host that only remember what they were told.
 struct MachineBench {
@@ -60,7 +61,9 @@ struct MachineBench {
     }
 
     @discardableResult
-    mutating func say(_ text: String, chat: String? = nil, thread: String = "name:main", client: String? = nil) -> StreamID {
+    mutating func say(_ text: String, chat: String? = nil, thread: String = "name:main", client: String? = nil)
+        -> StreamID
+    {
         var body: [(String, JSON)] = [("text", .string(text))]
         if let chat { body.append(("source", ["channel": "telegram", "chatKey": .string(chat)])) }
         var fields = ["thread": thread, "body": JSON.object(body).text]
@@ -76,7 +79,8 @@ struct MachineBench {
 
     mutating func context(hash: String = "h1") {
         machine.handle(
-            .context(body: ByteBuffer(string: #"{"files":[{"name":"AGENTS.md","content":"be kind"}],"hash":"\#(hash)"}"#)))
+            .context(
+                body: ByteBuffer(string: #"{"files":[{"name":"AGENTS.md","content":"be kind"}],"hash":"\#(hash)"}"#)))
         settle()
     }
 
@@ -108,8 +112,10 @@ struct MachineBench {
         settle()
     }
 
-    mutating func complete(_ turn: String, thread: String = "t1", answer: String = "done", status: String = "completed") {
-        let items = status == "completed" ? #"[{"type":"agentMessage","id":"m","text":"\#(answer)","phase":null}]"# : "[]"
+    mutating func complete(_ turn: String, thread: String = "t1", answer: String = "done", status: String = "completed")
+    {
+        let items =
+            status == "completed" ? #"[{"type":"agentMessage","id":"m","text":"\#(answer)","phase":null}]"# : "[]"
         line(
             #"{"method":"turn/completed","params":{"threadId":"\#(thread)","turn":{"id":"\#(turn)","items":\#(items),"status":"\#(status)","error":null}}}"#
         )

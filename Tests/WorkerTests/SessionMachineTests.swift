@@ -48,7 +48,9 @@ struct SessionMachineTests {
         #expect(answers[2].contains(#""followupDepth":2"#))
         bench.complete("u1")
         bench.startTurn("u2")
-        #expect(bench.sent.last?.message.params?["input"]?.elements.first?["text"]?.string?.contains("1) two\n2) three") == true)
+        #expect(
+            bench.sent.last?.message.params?["input"]?.elements.first?["text"]?.string?.contains("1) two\n2) three")
+                == true)
         bench.complete("u2")
         #expect(bench.inbox.isEmpty)
     }
@@ -71,7 +73,8 @@ struct SessionMachineTests {
     func passesThrough() {
         var bench = MachineBench()
         bench.linkUp()
-        bench.enter(.rpc, ["body": #"{"id":"x1","method":"model/list","params":{}}"#, "client": "in.1", "rid": #""x1""#])
+        bench.enter(
+            .rpc, ["body": #"{"id":"x1","method":"model/list","params":{}}"#, "client": "in.1", "rid": #""x1""#])
         bench.respond("model/list", #"{"data":[]}"#)
         #expect(bench.answers(to: "in.1") == [#"{"id":"x1","result":{"data":[]}}"#])
         #expect(bench.inbox.isEmpty)
@@ -109,7 +112,8 @@ struct SessionMachineTests {
         // The one who left answers too late: its question is not open any more.
         bench.enter(.reply, ["event": first ?? "", "body": #"{"id":0,"result":{"decision":"accept"}}"#])
         #expect(bench.sent.last?.message.method == "turn/start")
-        bench.enter(.reply, ["event": bench.pending.keys.first ?? "", "body": #"{"id":0,"result":{"decision":"decline"}}"#])
+        bench.enter(
+            .reply, ["event": bench.pending.keys.first ?? "", "body": #"{"id":0,"result":{"decision":"decline"}}"#])
         #expect(bench.sent.last?.message.result?["decision"]?.string == "decline")
         #expect(bench.pending.isEmpty)
         #expect(bench.inbox.count == 1)
@@ -140,8 +144,10 @@ struct SessionMachineTests {
         bench.startTurn()
         bench.restart(to: "aaaaaaaa.2")
         bench.respond("thread/resume", "{}")
-        let messageID = bench.sent.first { $0.message.method == "turn/start" }?.message.params?["clientUserMessageId"]?.string ?? ""
-        let record = #"{"data":[{"id":"u1","status":"interrupted","items":[{"type":"userMessage","clientId":"\#(messageID)"}]}]}"#
+        let messageID =
+            bench.sent.first { $0.message.method == "turn/start" }?.message.params?["clientUserMessageId"]?.string ?? ""
+        let record =
+            #"{"data":[{"id":"u1","status":"interrupted","items":[{"type":"userMessage","clientId":"\#(messageID)"}]}]}"#
         bench.respond("thread/turns/list", record)
         bench.respond("thread/revert", "{}")
         bench.respond("turn/start", #"{"turn":{"id":"u2"}}"#)

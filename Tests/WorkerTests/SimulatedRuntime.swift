@@ -53,7 +53,9 @@ struct SimulatedRuntime {
             respond(requestID, #"{"thread":{"id":"t\#(counter)"}}"#)
         case "turn/start": startTurn(message, thread, requestID)
         case "thread/resume":
-            if threads[thread]?.isEmpty != false { return refuse(requestID, "no rollout found for thread id \(thread)") }
+            if threads[thread]?.isEmpty != false {
+                return refuse(requestID, "no rollout found for thread id \(thread)")
+            }
             loaded.insert(thread)
             respond(requestID, "{}")
         case "thread/turns/list":
@@ -61,7 +63,9 @@ struct SimulatedRuntime {
             respond(requestID, "{\"data\":[\(turns.joined(separator: ","))]}")
         case "thread/revert":
             let turn = message.params?["beforeTurnId"]?.string
-            if let index = threads[thread]?.firstIndex(where: { $0.id == turn }) { threads[thread]?.removeSubrange(index...) }
+            if let index = threads[thread]?.firstIndex(where: { $0.id == turn }) {
+                threads[thread]?.removeSubrange(index...)
+            }
             respond(requestID, "{}")
         default: respond(requestID, "{}")
         }

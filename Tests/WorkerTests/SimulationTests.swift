@@ -108,7 +108,9 @@ struct SimulationTests {
         case 20..<45: world.deliver(Int.random(in: 1...5, using: &random))
         case 45..<60: world.runtime.answer()
         case 60..<75:
-            if let thread = world.runtime.runningThreads.randomElement(using: &random) { world.runtime.complete(thread) }
+            if let thread = world.runtime.runningThreads.randomElement(using: &random) {
+                world.runtime.complete(thread)
+            }
         case 75..<80:
             if let thread = world.runtime.runningThreads.randomElement(using: &random) { world.runtime.useTool(thread) }
         case 80..<87: world.runtime.die()
@@ -136,14 +138,17 @@ struct SimulationTests {
 extension MachineBench {
     /// An input lies in the inbox, and the owner reads it; nothing is written yet.
     mutating func receive(_ text: String, chat: String) {
-        let body = JSON.object([("text", .string(text)), ("source", ["channel": "telegram", "chatKey": .string(chat)])])
+        let body = JSON.object([
+            ("text", .string(text)), ("source", ["channel": "telegram", "chatKey": .string(chat)]),
+        ])
         append(.turn, ["thread": "name:chat:telegram:\(chat)", "body": body.text])
     }
 
     mutating func replaceMachine() {
         machine = SessionMachine(
             session: Self.session, settings: machine.settings,
-            claim: Self.claim(fields: fields, lanes: lanes, names: names, pending: pending, clients: clients), now: .now)
+            claim: Self.claim(fields: fields, lanes: lanes, names: names, pending: pending, clients: clients), now: .now
+        )
         for (id, entry) in inbox { machine.handle(id, entry) }
     }
 

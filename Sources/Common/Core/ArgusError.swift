@@ -3,7 +3,8 @@
 /// HTTP statuses and JSON-RPC codes are mappings made at the edge.
 package struct ArgusError: Error, Sendable, CustomStringConvertible {
     package enum Code: String, Sendable {
-        case invalidArgument, notFound, unauthorized, conflict, exhausted, unavailable, timedOut, unsupported, `internal`
+        case invalidArgument, notFound, unauthorized, conflict, exhausted, unavailable, timedOut, unsupported,
+            `internal`
     }
 
     package let code: Code

@@ -1,4 +1,4 @@
-internal import COpenSSL
+import COpenSSL
 
 /// A token or password: it never prints itself, and compares in constant time.
 package struct Secret: Sendable, CustomStringConvertible, CustomDebugStringConvertible {

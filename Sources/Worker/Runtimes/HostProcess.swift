@@ -22,7 +22,8 @@ enum HostProcess {
         let log = "\(logs)/runtime-\(request.session).log"
         var environment = ProcessInfo.processInfo.environment
         // The gateway's own secrets are none of the runtime's business.
-        for name in environment.keys where name.hasPrefix("TELEGRAM_") || name.hasSuffix("_TOKEN") && name.hasPrefix("ARGUS_") {
+        for name in environment.keys
+        where name.hasPrefix("TELEGRAM_") || name.hasSuffix("_TOKEN") && name.hasPrefix("ARGUS_") {
             environment[name] = nil
         }
         environment["ARGUS_REDIS_URL"] = nil
@@ -41,7 +42,7 @@ enum HostProcess {
         return log
     }
 
-    private static var ownPath: String {
+    static var ownPath: String {
         (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
     }
 
@@ -55,7 +56,9 @@ enum HostProcess {
         posix_spawnattr_setsigmask(&attributes, &signals)
         sigfillset(&signals)
         posix_spawnattr_setsigdefault(&attributes, &signals)
-        let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | 0x80 /* POSIX_SPAWN_SETSID */
+        // POSIX_SPAWN_SETSID, which Swift does not import.
+        let newSession: Int32 = 0x80
+        let flags = Int32(POSIX_SPAWN_SETSIGMASK) | Int32(POSIX_SPAWN_SETSIGDEF) | newSession
         posix_spawnattr_setflags(&attributes, Int16(flags))
         var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         var envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]

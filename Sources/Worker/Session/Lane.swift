@@ -32,14 +32,14 @@ package struct Lane: Sendable {
         case refused
     }
 
-    package private(set) var row: LaneRow?
+    package internal(set) var row: LaneRow?
     package private(set) var waiting: [TurnInput] = []
     package private(set) var running: [TurnInput] = []
     package private(set) var awaitsContext = false
     /// Whether the runtime was asked to load the thread in this try already.
-    private var hasResumed = false
+    var hasResumed = false
     /// A checkup reads the record of a turn that may be fine.
-    private var isCheckup = false
+    var isCheckup = false
     /// `/new` came while the thread was being started: it gets no name.
     package var isDetached = false
     package let attempts: Int
@@ -154,77 +154,6 @@ package struct Lane: Sendable {
         return [.persist, .answerStarted]
     }
 
-    package mutating func refused(message: String) -> [Action] {
-        guard let row else { return [] }
-        switch row.step {
-        case .startTurn where row.kind != .foreign && !hasResumed && message.contains("thread not found"):
-            hasResumed = true
-            return request(.resumeThread)
-        case .startThread, .startTurn:
-            return end(.refused)
-        case .resumeThread where isUnknownThread(message):
-            // A thread without a turn leaves no record: nothing of it can be lost by starting it anew.
-            if row.kind == .text {
-                self.row?.thread = nil
-                return row.isRecovering ? retry(.startThread) : request(.startThread)
-            }
-            return end(.refused)
-        case .resumeThread:
-            return end(.refused)
-        case .readRecord where isCheckup:
-            isCheckup = false
-            self.row?.step = .running
-            return [.persist]
-        case .readRecord: return retry(.startTurn)
-        case .revert:
-            self.row?.isContinuation = true
-            return retry(.startTurn)
-        case .running: return []
-        }
-    }
-
-    private func isUnknownThread(_ message: String) -> Bool {
-        message.contains("no rollout found") || message.contains("thread not found")
-    }
-
-    package mutating func resumed() -> [Action] {
-        guard row?.step == .resumeThread else { return [] }
-        hasResumed = true
-        return request(row?.isRecovering == true ? .readRecord : .startTurn)
-    }
-
-    package mutating func recordRead(_ turns: [TurnRecord]) -> [Action] {
-        guard let row, row.step == .readRecord else { return [] }
-        let wasCheckup = isCheckup
-        isCheckup = false
-        switch RecordVerdict(messageID: row.messageID, knownTurn: row.turn, turns: turns) {
-        case .finished(let record):
-            return end(record.status == .failed ? .failed(message: record.error ?? "the turn failed")
-                : .completed(answer: record.answer ?? row.answer))
-        case .active(let turn):
-            self.row?.turn = turn
-            self.row?.step = .running
-            self.row?.isRecovering = false
-            return [.persist]
-        case .revert where wasCheckup, .continueAfter where wasCheckup, .absent where wasCheckup:
-            return end(.interrupted)
-        case .revert(let turn):
-            guard row.attempt < attempts else { return [.bury(reason: exhausted)] }
-            self.row?.turn = turn
-            return request(.revert)
-        case .continueAfter:
-            self.row?.isContinuation = true
-            return retry(.startTurn)
-        case .absent:
-            return retry(.startTurn)
-        }
-    }
-
-    package mutating func reverted() -> [Action] {
-        guard row?.step == .revert else { return [] }
-        return retry(.startTurn)
-    }
-
     // MARK: The running turn
 
     /// `turn/started`, whoever caused it.
@@ -253,46 +182,13 @@ package struct Lane: Sendable {
         return end(ending)
     }
 
-    /// Asks the record about a turn that has been silent for too long.
-    package mutating func checkUp() -> [Action] {
-        guard row?.step == .running, row?.kind != .foreign else { return [] }
-        isCheckup = true
-        return request(.readRecord)
-    }
-
-    // MARK: The runtime's death
-
-    /// The app-server that ran this turn is gone, and a new one runs.
-    package mutating func runtimeRestarted() -> [Action] {
-        guard let row else { return [] }
-        isCheckup = false
-        hasResumed = false
-        if row.kind == .foreign { return end(.failed(message: "the runtime restarted")) }
-        guard row.thread != nil else { return request(.startThread) }
-        self.row?.isRecovering = true
-        return request(.resumeThread)
-    }
-
-    private var exhausted: String {
-        "the runtime died \(attempts) times while it worked on this input"
-    }
-
-    private mutating func request(_ step: LaneRow.Step) -> [Action] {
+    mutating func request(_ step: LaneRow.Step) -> [Action] {
         row?.step = step
         row?.request += 1
         return [.persist, .request]
     }
 
-    private mutating func retry(_ step: LaneRow.Step) -> [Action] {
-        guard let row, row.attempt < attempts else { return [.bury(reason: exhausted)] }
-        self.row?.attempt += 1
-        self.row?.turn = nil
-        self.row?.answer = nil
-        self.row?.isRecovering = false
-        return request(step)
-    }
-
-    private func end(_ ending: Ending) -> [Action] { [.settle(ending)] }
+    func end(_ ending: Ending) -> [Action] { [.settle(ending)] }
 
     /// Frees the lane; called by the session when it has written the ending.
     package mutating func free() -> (row: LaneRow, inputs: [TurnInput])? {

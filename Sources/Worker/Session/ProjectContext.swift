@@ -78,7 +78,8 @@ enum Prompt {
         if let context { blocks.append(context) }
         if isContinuation {
             blocks.append(
-                "(The try before this one was cut off after it had begun to act. See what is done already, then go on.)")
+                "(The try before this one was cut off after it had begun to act. See what is done already, then go on.)"
+            )
         }
         if texts.count == 1 {
             blocks.append(texts[0])

@@ -30,7 +30,8 @@ extension SessionMachine {
         mustNotFail = true
         effects.append(.laneDelete(lane: key))
         bury(inputs, reason: reason)
-        let words = "I could not finish this: \(reason). It is kept in the dead letters; `argus queue replay` tries again."
+        let words =
+            "I could not finish this: \(reason). It is kept in the dead letters; `argus queue replay` tries again."
         reply(to: inputs, words, turn: row.turn, kind: "note")
         effects.append(
             .event(

@@ -48,7 +48,8 @@ extension SessionMachine {
             content = .text(text)
         }
         return TurnInput(
-            entry: id, reference: entry.text("thread") ?? "name:main", content: content, source: source, asker: asker(entry), dedupe: entry.text("dedupe"))
+            entry: id, reference: entry.text("thread") ?? "name:main", content: content, source: source,
+            asker: asker(entry), dedupe: entry.text("dedupe"))
     }
 
     /// The lane that a reference (`id:<thread>` or `name:<name>`) leads to now.

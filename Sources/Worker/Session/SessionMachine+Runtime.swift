@@ -130,8 +130,10 @@ extension SessionMachine {
         } else {
             announce(
                 "argus/event/tooLarge",
-                ["method": .string(method), "bytes": .integer(frame.readableBytes),
-                    "limit": .integer(settings.eventLimitBytes)])
+                [
+                    "method": .string(method), "bytes": .integer(frame.readableBytes),
+                    "limit": .integer(settings.eventLimitBytes),
+                ])
         }
     }
 

@@ -1,5 +1,5 @@
-import ArgusCore
 import ArgusAppServer
+import ArgusCore
 import ArgusQueue
 import NIOCore
 
@@ -29,7 +29,8 @@ extension SessionMachine {
         guard let sign = lastSign[key] else { return }
         // A look into the record counts as a sign, so with a short timeout there is never a longer silence than that.
         let silence = min(idleGrace, settings.stuckTurnTimeout / 2)
-        if wallClock - row.startedAtMilliseconds > Int(settings.turnMax.components.seconds) * 1000, now - sign > silence {
+        if wallClock - row.startedAtMilliseconds > Int(settings.turnMax.components.seconds) * 1000, now - sign > silence
+        {
             interruptForGood(key, row)
             return
         }

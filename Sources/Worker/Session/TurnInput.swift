@@ -55,7 +55,8 @@ package struct TurnInput: Sendable {
     package var isAnswered: Bool
 
     package init(
-        entry: StreamID, reference: String = "name:main", content: Content, source: ChatSource? = nil, asker: Asker? = nil, dedupe: String? = nil,
+        entry: StreamID, reference: String = "name:main", content: Content, source: ChatSource? = nil,
+        asker: Asker? = nil, dedupe: String? = nil,
         isAnswered: Bool = false
     ) {
         self.entry = entry
@@ -79,7 +80,9 @@ package struct TurnInput: Sendable {
         switch content {
         case .ensure: return nil
         case .raw(let message):
-            return ["kind": "turn", "thread": .string(reference), "raw": "1", "body": .string(String(buffer: message.line))]
+            return [
+                "kind": "turn", "thread": .string(reference), "raw": "1", "body": .string(String(buffer: message.line)),
+            ]
         case .text(let text):
             var fields: [(String, JSON)] = [("text", .string(text))]
             if let source {

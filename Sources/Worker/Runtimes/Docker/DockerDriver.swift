@@ -1,0 +1,198 @@
+import ArgusCore
+import Logging
+import NIOCore
+import NIOPosix
+
+/// Runtimes as containers: one for each session, its main process the session's runtime host on TCP 7777.
+///
+/// The engine is the authority on what exists; names are unique there, so two workers that make one session's container at
+/// the same moment make one. Nothing is remembered here: what a container's state asks for is decided anew by
+/// `ContainerStep` each time it is looked at.
+package struct DockerDriver: RuntimeDriver {
+    private let settings: ContainerSpec.Settings
+    private let client: DockerClient
+    private let pull: ImagePull
+    private let connectTimeout: Duration
+    /// What tells the containers of this installation from others on the same engine.
+    private let installation: @Sendable () async throws -> String
+    private let group: any EventLoopGroup
+    private let logger: Logger
+
+    /// How long a container may be restarted by the engine before the reason is told.
+    private static let restartPatience = Duration.seconds(5)
+
+    init(
+        _ settings: ContainerSpec.Settings, client: DockerClient, connectTimeout: Duration, group: any EventLoopGroup,
+        logger: Logger, installation: @escaping @Sendable () async throws -> String
+    ) {
+        self.settings = settings
+        self.client = client
+        self.connectTimeout = connectTimeout
+        self.installation = installation
+        self.group = group
+        self.logger = logger
+        pull = ImagePull(image: settings.docker.image, client: client, logger: logger)
+    }
+
+    package func connect(
+        _ request: RuntimeRequest, configure: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+    ) async throws -> any Channel {
+        let spec = ContainerSpec(
+            settings: settings, session: request.session, secret: request.secret, installation: try await installation())
+        var attempt = Attempt(spec: spec, deadline: .now + connectTimeout)
+        while true {
+            let container = try await inspect(spec)
+            switch ContainerStep.next(container, for: spec) {
+            case .create: try await create(&attempt)
+            case .start: try await start(container, &attempt)
+            case .unpause: if let container { _ = try await client.send(.unpause(container.id)) }
+            case .replace(let reason): try await replace(container, because: reason, &attempt)
+            case .refuse: throw DockerFailure.nameTaken(spec)
+            case .connect(let address):
+                attempt.address = address
+                if let channel = try await self.connect(to: address, configure) { return channel }
+            case .wait:
+                if container?.status == .restarting, .now - attempt.began > Self.restartPatience, let container {
+                    throw DockerFailure.ended(spec, container, log: await log(of: container))
+                }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            guard ContinuousClock.now < attempt.deadline else {
+                throw DockerFailure.portClosed(spec, attempt.address, connectTimeout)
+            }
+        }
+    }
+
+    package func remove(_ session: SessionID) async throws {
+        let name = ContainerSpec.name(session, prefix: settings.docker.prefix)
+        let reply = try await client.send(.inspect(name))
+        guard reply.isSuccess else { return try expectGone(reply, name) }
+        guard let container = Container(try reply.json(), network: settings.docker.network) else { return }
+        guard container.labels[ContainerSpec.installationLabel] == (try await installation()) else {
+            logger.warning("container of another installation left alone", metadata: ["container": "\(name)"])
+            return
+        }
+        try expectGone(try await client.send(.remove(container.id), within: .seconds(30)), name)
+        logger.info("container removed", metadata: ["session": "\(session)"])
+    }
+
+    /// Not there, or going already, is as good as removed.
+    private func expectGone(_ reply: DockerReply, _ name: String) throws(ArgusError) {
+        guard !reply.isSuccess, reply.status != 404, reply.status != 409 else { return }
+        throw ArgusError(
+            .unavailable, "the Docker engine could not remove \(name): docker rm -f \(name)",
+            cause: EngineMessage(text: reply.message))
+    }
+
+    // MARK: Steps
+
+    private struct Attempt {
+        let spec: ContainerSpec
+        let deadline: ContinuousClock.Instant
+        let began = ContinuousClock.now
+        var address: String?
+        /// At most one is replaced for not starting; the second failure is told.
+        var hasFresh = false
+    }
+
+    private func inspect(_ spec: ContainerSpec) async throws -> Container? {
+        let reply = try await client.send(.inspect(spec.name))
+        if reply.status == 404 { return nil }
+        guard reply.isSuccess, let container = Container(try reply.json(), network: settings.docker.network) else {
+            throw DockerFailure.refused("look at", spec, reply)
+        }
+        return container
+    }
+
+    private func create(_ attempt: inout Attempt) async throws {
+        let spec = attempt.spec
+        let reply = try await client.send(.create(spec.name, spec.body), within: .seconds(60))
+        switch reply.status {
+        case 201:
+            attempt.hasFresh = true
+            logger.info("container created", metadata: ["session": "\(spec.session)", "container": "\(spec.name)"])
+            // No second look is needed at what was just made.
+            guard let id = try reply.json()["Id"]?.string else { return }
+            try await start(Container(id: id, status: .created), &attempt)
+        // Another worker was faster: its container serves as well.
+        case 409: return
+        case 404 where reply.message.lowercased().contains("image"): try await pull.run()
+        default: throw DockerFailure.refused("make", spec, reply)
+        }
+    }
+
+    private func start(_ container: Container?, _ attempt: inout Attempt) async throws {
+        guard let container else { return }
+        let spec = attempt.spec
+        if container.wasKilledForMemory {
+            logger.warning(
+                "container had been killed for lack of memory: raise ARGUS_RUNTIME_MEM_LIMIT",
+                metadata: ["session": "\(spec.session)", "container": "\(spec.name)"])
+        }
+        let reply = try await client.send(.start(container.id), within: .seconds(60))
+        // 304: it runs already. 404, 409: another worker replaces it just now.
+        guard !reply.isSuccess, reply.status != 409 else { return }
+        if reply.status == 404, reply.message.lowercased().contains("no such container") { return }
+        guard attempt.hasFresh else {
+            // Made for a network, an image or a mount that is no longer there.
+            return try await replace(container, because: reply.message, &attempt)
+        }
+        // What can't start would keep its name and settings for the next try.
+        _ = try? await client.send(.remove(container.id))
+        throw DockerFailure.refused("start", spec, reply)
+    }
+
+    /// By its id, never by its name: another worker may have replaced it a moment ago.
+    private func replace(_ container: Container?, because reason: String, _ attempt: inout Attempt) async throws {
+        guard let container else { return }
+        let spec = attempt.spec
+        logger.notice(
+            "container replaced", metadata: ["session": "\(spec.session)", "container": "\(spec.name)", "reason": "\(reason)"])
+        try expectGone(try await client.send(.remove(container.id), within: .seconds(30)), spec.name)
+        try await create(&attempt)
+    }
+
+    /// Tries for a while: a host that was just started listens within some ten milliseconds.
+    /// - Returns: nil when the container should be looked at again.
+    private func connect(
+        to address: String, _ configure: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+    ) async throws -> (any Channel)? {
+        let bootstrap = ClientBootstrap(group: group)
+            .connectTimeout(.seconds(2))
+            .channelOption(.socketOption(.so_keepalive), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelInitializer { configure($0) }
+        let deadline = ContinuousClock.now + .seconds(1)
+        var pause = Duration.milliseconds(4)
+        repeat {
+            do {
+                return try await bootstrap.connect(host: address, port: ContainerSpec.port).get()
+            } catch {
+                try await Task.sleep(for: pause)
+                pause = min(pause * 2, .milliseconds(50))
+            }
+        } while ContinuousClock.now < deadline
+        return nil
+    }
+
+    private func log(of container: Container) async -> String {
+        guard let reply = try? await client.send(.logs(container.id, lines: 5)), reply.isSuccess else { return "" }
+        return ContainerLog.text(reply.body).trimmed
+    }
+}
+
+/// What the engine sends of a container's log: frames of 8 bytes of header, the last four of them the length.
+enum ContainerLog {
+    static func text(_ frames: ByteBuffer) -> String {
+        var frames = frames
+        var text = ""
+        while frames.readableBytes >= 8 {
+            frames.moveReaderIndex(forwardBy: 4)
+            guard let length = frames.readInteger(as: UInt32.self),
+                let part = frames.readSlice(length: min(Int(length), frames.readableBytes))
+            else { break }
+            text += String(buffer: part)
+        }
+        return text
+    }
+}
