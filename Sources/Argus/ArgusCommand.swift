@@ -26,7 +26,7 @@ struct ArgusCommand: AsyncParsableCommand {
                 name: "Roles",
                 subcommands: [
                     IngressCommand.self, WorkerCommand.self, SchedulerCommand.self, RuntimeHostCommand.self,
-                    DemoRuntimeCommand.self,
+                    DemoRuntimeCommand.self, RelayCommand.self,
                 ]),
         ])
 

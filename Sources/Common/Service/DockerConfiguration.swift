@@ -131,3 +131,12 @@ package struct DockerConfiguration: Sendable, Equatable {
         return names
     }
 }
+
+extension DockerConfiguration.Engine: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .socket(let path): "unix://\(path)"
+        case .address(let host, let port): "tcp://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        }
+    }
+}
