@@ -92,6 +92,13 @@ final class Conversation {
         }
     }
 
+    /// Reads until the app-server has died so many times.
+    func restarted(_ count: Int) async throws {
+        try await read(until: "argus/runtime/restarted (\(count))") { seen in
+            seen.all("argus/runtime/restarted").count >= count ? true : nil
+        }
+    }
+
     func decide(_ request: RPCMessage, _ decision: String) async throws {
         let id = request.id?.text ?? "null"
         try await client.socket.send(#"{"id":\#(id),"result":{"decision":"\#(decision)"}}"#)

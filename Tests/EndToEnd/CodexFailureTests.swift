@@ -53,7 +53,7 @@ struct CodexFailureTests {
             let first = try await client.enqueue("remember seven")
             try await client.completed()
             try await codex.killAppServer()
-            try await client.read(until: "argus/runtime/restarted") { $0.all("argus/runtime/restarted").first }
+            try await client.restarted(1)
             let second = try await client.enqueue("which number")
             #expect(try await client.completed(2).answer == "echo: which number")
             #expect(second["threadId"]?.string == first["threadId"]?.string)
@@ -69,7 +69,7 @@ struct CodexFailureTests {
             try await client.startTurn(thread, "remember seven")
             try await client.completed()
             try await codex.killAppServer()
-            try await client.read(until: "argus/runtime/restarted") { $0.all("argus/runtime/restarted").first }
+            try await client.restarted(1)
             try await client.startTurn(thread, "which number")
             #expect(try await client.completed(2).answer == "echo: which number")
             #expect(codex.mock.requests("which number").first?.body.contains("echo: remember seven") == true)
@@ -127,9 +127,7 @@ struct CodexFailureTests {
             for life in 1...2 {
                 try await codex.mock.wait(for: "hang for ever", count: life)
                 try await codex.killAppServer()
-                try await client.read(until: "restart \(life)") { seen in
-                    seen.all("argus/runtime/restarted").count == life ? true : nil
-                }
+                try await client.restarted(life)
             }
             try await client.read(until: "argus/turn/failed") { $0.all("argus/turn/failed").first }
             try await eventually("one note") { try await codex.outbox("42").count == 1 }
