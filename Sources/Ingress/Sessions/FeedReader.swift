@@ -87,12 +87,10 @@ struct FeedReader {
         for member in live { member.deliver(batch) }
         cursor = found.events.last?.id ?? cursor
         guard found.isLast else { return }
+        // Its end may have been told before we listened; and what was announced and is not there may be gone with it.
+        mustCheck = mustCheck || mustRead || announced > cursor
         mustRead = false
-        if announced > cursor {
-            // What was announced is not there: the session may be gone.
-            announced = cursor
-            mustCheck = true
-        }
+        announced = min(announced, cursor)
     }
 
     private mutating func check() async throws {

@@ -93,8 +93,8 @@ struct InputTests {
             try await ingress.commit(
                 session, .event(frame: answer, to: owner, kind: .answer, entry: first.id),
                 .answer(dedupe: dedupe, frame: answer), .done(first.id))
-            #expect(try await client.next() == "{\"id\":1,\"result\":{\"ok\":true}}")
-            #expect(try await client.next() == "{\"id\":\"two\",\"result\":{\"ok\":true}}")
+            let answers: Set<String?> = [try await client.next(), try await client.next()]
+            #expect(answers == ["{\"id\":1,\"result\":{\"ok\":true}}", "{\"id\":\"two\",\"result\":{\"ok\":true}}"])
             let (other, _) = try await ingress.attach("session=\(session)")
             try await other.send(request + "3}")
             #expect(try await other.next() == "{\"id\":3,\"result\":{\"ok\":true}}")
