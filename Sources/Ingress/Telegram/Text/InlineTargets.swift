@@ -47,7 +47,7 @@ struct LinkTarget {
         var url = String.UnicodeScalarView()
         if index < limit, scalars[index] == "<" {
             index += 1
-            while index < limit, scalars[index] != ">", scalars[index] != "\n" {
+            while index < limit, scalars[index] != ">", scalars[index] != "<", scalars[index] != "\n" {
                 url.append(scalars[index])
                 index += 1
             }
@@ -61,6 +61,8 @@ struct LinkTarget {
                     depth -= 1
                 }
                 if scalars[index] == "(" { depth += 1 }
+                // No address nests deeper, and a text full of beginnings must not be read again for each.
+                guard depth <= 16 else { return nil }
                 if scalars[index] == "\\", index + 1 < limit, scalars[index + 1].isASCIIPunctuation { index += 1 }
                 url.append(scalars[index])
                 index += 1
