@@ -40,7 +40,8 @@ struct ConversationTests {
         shown += chat.receive(delta("lo")).shown
         shown +=
             chat.receive(
-                #"{"method":"item/completed","params":{"threadId":"t1","item":{"type":"agentMessage","id":"m","text":"Hello!"}}}"#
+                #"{"method":"item/completed","params":{"threadId":"t1","item":{"type":"agentMessage","id":"m","#
+                    + #""text":"Hello!"}}}"#
             ).shown
         #expect(shown == "Hello!\n")
     }
@@ -100,7 +101,7 @@ struct ConversationTests {
     @Test("Ctrl-C stops the running turn; a second one leaves")
     func interrupt() {
         var chat = opened()
-        _ = chat.receive(#"{"method":"turn/started","params":{"threadId":"t1","turn":{"id":"u"}}}"#)
+        _ = chat.receive(started)
         #expect(chat.interrupted().sent.first?.contains("argus/turn/cancel") == true)
         #expect(chat.interrupted().last == .quit(0))
     }
@@ -154,16 +155,20 @@ struct ConversationTests {
         #"{"id":"r7","method":"item/commandExecution/requestApproval","params":{"threadId":"t1","command":"touch x","#
         + #""reason":"need it"}}"#
 
+    private let started = #"{"method":"turn/started","params":{"threadId":"t1","turn":{"id":"u"}}}"#
+
     private func delta(_ text: String) -> String {
         #"{"method":"item/agentMessage/delta","params":{"threadId":"t1","turnId":"u","itemId":"m","delta":"\#(text)"}}"#
     }
 
     private func item(_ state: String, _ fields: String) -> String {
-        #"{"method":"item/\#(state)","params":{"threadId":"t1","item":{"type":"commandExecution","id":"i",\#(fields)}}}"#
+        #"{"method":"item/\#(state)","params":{"threadId":"t1","item":{"type":"commandExecution","id":"i","#
+            + fields + "}}}"
     }
 
     private func completed(_ turn: String) -> String {
-        #"{"method":"turn/completed","params":{"threadId":"t1","turn":{"id":"\#(turn)","status":"completed","items":[]}}}"#
+        #"{"method":"turn/completed","params":{"threadId":"t1","turn":{"id":"\#(turn)","status":"completed","#
+            + #""items":[]}}}"#
     }
 }
 

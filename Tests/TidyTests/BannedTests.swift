@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @Suite("What is not done here")
@@ -5,6 +6,8 @@ struct BannedTests {
     private struct Rule {
         let name: String
         let why: String
+        /// In every line that breaks the rule: a quick look before the slow one.
+        let token: String
         let pattern: Regex<Substring>
         /// Beginnings of paths that may.
         var except: [String] = []
@@ -13,23 +16,26 @@ struct BannedTests {
     @Test("No crash on a whim, no unstructured task, no stray output in the sources")
     func sources() throws {
         let rules = [
-            Rule(name: "try!", why: "throw, or handle it", pattern: /\btry!/),
-            Rule(name: "as!", why: "as? with a guard", pattern: /\bas!/),
+            Rule(name: "try!", why: "throw, or handle it", token: "try!", pattern: /\btry!/),
+            Rule(name: "as!", why: "as? with a guard", token: "as!", pattern: /\bas!/),
             Rule(
-                name: "force unwrap", why: "guard let, and say what is wrong", pattern: /[A-Za-z0-9_\)\]]!(?![=A-Za-z])/
+                name: "force unwrap", why: "guard let, and say what is wrong", token: "!",
+                pattern: /[A-Za-z0-9_\)\]]!(?![=A-Za-z])/
             ),
-            Rule(name: "fatalError", why: "an error with a sentence", pattern: /\bfatalError\(/),
+            Rule(name: "fatalError", why: "an error with a sentence", token: "fatalError(", pattern: /\bfatalError\(/),
             Rule(
-                name: "Task.detached", why: "structured concurrency: a task group or a service",
+                name: "Task.detached", why: "structured concurrency: a task group or a service", token: "Task.detached",
                 pattern: /\bTask\.detached/),
             Rule(
-                name: "Task {", why: "structured concurrency: a task group or a service",
+                name: "Task {", why: "structured concurrency: a task group or a service", token: "Task",
                 pattern: /\bTask(?:\(.*\))? ?\{/),
             Rule(
                 name: "Thread.sleep", why: "it blocks a thread; Task.sleep, or wait for the event",
+                token: "Thread.sleep",
                 pattern: /\bThread\.sleep/),
             Rule(
-                name: "print", why: "logs go through the logger, to standard error", pattern: /(?:^|[^.\w])print\(/,
+                name: "print", why: "logs go through the logger, to standard error", token: "print(",
+                pattern: /(?:^|[^.\w])print\(/,
                 except: ["Sources/Argus/", "Sources/Local/", "Sources/Chat/", "Sources/DemoRuntime/"]),
         ]
         try check(rules, in: "Sources")
@@ -39,10 +45,10 @@ struct BannedTests {
     func tests() throws {
         let rules = [
             Rule(
-                name: "sleep", why: "wait on the event, or eventually(within:)",
+                name: "sleep", why: "wait on the event, or eventually(within:)", token: "sleep",
                 pattern: /\b(?:Task\.sleep|u?sleep\(|Thread\.sleep)/,
-                except: ["Tests/Support/", "Tests/Bench/"]),
-            Rule(name: "try!", why: "let the test throw", pattern: /\btry!/),
+                except: ["Tests/Support/", "Tests/Bench/", "Tests/Chaos/"]),
+            Rule(name: "try!", why: "let the test throw", token: "try!", pattern: /\btry!/),
         ]
         try check(rules, in: "Tests")
     }
@@ -70,7 +76,8 @@ struct BannedTests {
         ]
         for file in try SourceTree.files(in: "Sources", extensions: ["swift"])
         where !homes.contains(where: file.path.hasPrefix) {
-            for (index, line) in file.lines.enumerated() where line.contains(/"argus:(?! )/) {
+            for (index, line) in file.lines.enumerated()
+            where line.contains("\"argus:") && line.contains(/"argus:(?! )/) {
                 Tidy.report(
                     Violation(
                         file, line: index + 1, "a key's name",

@@ -5,9 +5,8 @@ struct SourceFile: Sendable {
     /// From the root of the repository.
     let path: String
     let lines: [String]
-
     /// The lines with what stands in comments and string literals blanked out, so that rules look at code only.
-    var code: [String] { SwiftCode.blanked(lines) }
+    let code: [String]
     var name: String { String(path.split(separator: "/").last ?? "") }
 }
 
@@ -15,13 +14,22 @@ enum SourceTree {
     static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 
-    /// All files under `folders` with one of `extensions`.
-    static func files(in folders: String..., extensions: Set<String>) throws -> [SourceFile] {
-        try folders.flatMap { folder in
+    /// Read once for all tests.
+    private static let all = Result {
+        try ["Sources", "Tests"].flatMap { folder in
             let found = FileManager.default.enumerator(atPath: root + "/" + folder)?.allObjects as? [String] ?? []
-            return try found.sorted().filter { extensions.contains(($0 as NSString).pathExtension) }.map {
+            let ours: Set<String> = ["swift", "lua", "c", "h"]
+            return try found.sorted().filter { ours.contains(($0 as NSString).pathExtension) }.map {
                 try file(folder + "/" + $0)
             }
+        }
+    }
+
+    /// All files under `folders` with one of `extensions`.
+    static func files(in folders: String..., extensions: Set<String>) throws -> [SourceFile] {
+        try all.get().filter { file in
+            folders.contains { file.path.hasPrefix($0 + "/") }
+                && extensions.contains((file.path as NSString).pathExtension)
         }
     }
 
@@ -29,7 +37,11 @@ enum SourceTree {
         let text = try String(contentsOfFile: root + "/" + path, encoding: .utf8)
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         if lines.last == "" { lines.removeLast() }
-        return SourceFile(path: path, lines: lines)
+        return SourceFile(path: path, lines: lines, code: path.hasSuffix(".swift") ? SwiftCode.blanked(lines) : [])
+    }
+
+    static func exists(_ path: String) -> Bool {
+        FileManager.default.fileExists(atPath: root + "/" + path)
     }
 }
 
@@ -46,7 +58,9 @@ enum SwiftCode {
     /// A small lexer: `//`, `/* */`, "…", """…""" and #"…"#, without interpolations' insides.
     static func blanked(_ lines: [String]) -> [String] {
         var state = State.code
-        return lines.map { blanked($0, &state) }
+        return lines.map { line in
+            String(decoding: blanked(Array(line.utf8), &state), as: UTF8.self)
+        }
     }
 
     private enum State: Equatable {
@@ -55,60 +69,59 @@ enum SwiftCode {
         case text(hashes: Int, isLong: Bool)
     }
 
-    private static func blanked(_ line: String, _ state: inout State) -> String {
-        var result = ""
-        var rest = line[...]
-        while let character = rest.first {
+    private static let quote = UInt8(ascii: "\"")
+    private static let hash = UInt8(ascii: "#")
+
+    private static func blanked(_ line: [UInt8], _ state: inout State) -> [UInt8] {
+        var result: [UInt8] = []
+        var at = 0
+        func isNext(_ text: StaticString) -> Bool {
+            let bytes = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+            return line[at...].starts(with: bytes)
+        }
+        while at < line.count {
             switch state {
             case .comment(let depth):
-                if rest.hasPrefix("*/") {
+                if isNext("*/") {
                     state = depth == 1 ? .code : .comment(depth: depth - 1)
-                    rest = rest.dropFirst(2)
-                } else if rest.hasPrefix("/*") {
+                    at += 2
+                } else if isNext("/*") {
                     state = .comment(depth: depth + 1)
-                    rest = rest.dropFirst(2)
+                    at += 2
                 } else {
-                    rest = rest.dropFirst()
+                    at += 1
                 }
             case .text(let hashes, let isLong):
-                let end = (isLong ? "\"\"\"" : "\"") + String(repeating: "#", count: hashes)
-                if rest.hasPrefix(end) {
+                let end = [UInt8](repeating: quote, count: isLong ? 3 : 1) + [UInt8](repeating: hash, count: hashes)
+                if line[at...].starts(with: end) {
                     state = .code
-                    result += "\""
-                    rest = rest.dropFirst(end.count)
-                } else if hashes == 0, character == "\\" {
-                    rest = rest.dropFirst(2)
+                    result.append(quote)
+                    at += end.count
                 } else {
-                    rest = rest.dropFirst()
+                    at += hashes == 0 && line[at] == UInt8(ascii: "\\") ? 2 : 1
                 }
             case .code:
-                if rest.hasPrefix("//") { return result }
-                if rest.hasPrefix("/*") {
+                if isNext("//") { return result }
+                if isNext("/*") {
                     state = .comment(depth: 1)
-                    rest = rest.dropFirst(2)
+                    at += 2
                     continue
                 }
-                let hashes = rest.prefix { $0 == "#" }.count
-                let opened = rest.dropFirst(hashes)
-                if opened.hasPrefix("\"") {
-                    let isLong = opened.hasPrefix("\"\"\"")
+                let hashes = line[at...].prefix { $0 == hash }.count
+                if at + hashes < line.count, line[at + hashes] == quote {
+                    at += hashes
+                    let isLong = isNext("\"\"\"")
                     state = .text(hashes: hashes, isLong: isLong)
-                    result += "\""
-                    rest = opened.dropFirst(isLong ? 3 : 1)
+                    result.append(quote)
+                    at += isLong ? 3 : 1
                 } else {
-                    result.append(character)
-                    rest = rest.dropFirst()
+                    result.append(line[at])
+                    at += 1
                 }
             }
         }
         // Only a long literal goes on in the next line.
         if case .text(_, isLong: false) = state { state = .code }
         return result
-    }
-}
-
-extension SourceTree {
-    static func exists(_ path: String) -> Bool {
-        FileManager.default.fileExists(atPath: root + "/" + path)
     }
 }
