@@ -69,25 +69,26 @@ struct Bench {
     private static func memory(_ group: any EventLoopGroup) async throws {
         Report.heading("Resident memory, MiB")
         try await BenchStage.with { stage in
-            for (name, process) in [
-                ("ingress", stage.ingress), ("worker", stage.worker), ("scheduler", stage.scheduler),
-            ] {
-                Report.line("\(name) at rest", Report.number(ProcessFigures.residentMiB(process.pid), 1), bar: "≤ 25")
+            for name in ["ingress", "worker", "scheduler"] {
+                let resident = ProcessFigures.residentMiB(try stage.role(name).pid)
+                Report.line("\(name) at rest", Report.number(resident, 1), bar: "≤ 25")
             }
+            let ingress = try stage.role("ingress").pid
             let first = try await BenchSocket.connect(port: stage.port, on: group)
             guard let session = first.session else { throw NotInTime("no session") }
-            let before = ProcessFigures.residentMiB(stage.ingress.pid)
+            let before = ProcessFigures.residentMiB(ingress)
             var sockets: [BenchSocket] = []
             for _ in 0..<2000 {
                 sockets.append(try await BenchSocket.connect(port: stage.port, query: "?session=\(session)", on: group))
             }
-            let after = ProcessFigures.residentMiB(stage.ingress.pid)
+            let after = ProcessFigures.residentMiB(ingress)
             Report.line(
                 "per idle WebSocket, of 2,000, KiB", Report.number((after - before) * 1024 / 2000, 1), bar: "≤ 12")
             Report.line(
-                "worker with 2,000 clients attached", Report.number(ProcessFigures.residentMiB(stage.worker.pid), 1))
+                "worker with 2,000 clients attached",
+                Report.number(ProcessFigures.residentMiB(try stage.role("worker").pid), 1))
             for word in ["runtime-host", "demo-runtime"] {
-                let pid = stage.hostProcesses(word).first
+                let pid = stage.runtime(word).first
                 Report.line(word, Report.number(pid.map(ProcessFigures.residentMiB) ?? 0, 1))
             }
             for socket in sockets { socket.close() }

@@ -146,7 +146,8 @@ private final class BenchHandler: ChannelInboundHandler {
 
     private static func find(_ word: [UInt8], in bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count >= word.count else { return false }
-        for start in 0...(bytes.count - word.count) where bytes[start] == word[0] && bytes[start + 9] == word[9] {
+        let last = word.count - 1
+        for start in 0...(bytes.count - word.count) where bytes[start] == word[0] && bytes[start + last] == word[last] {
             if (0..<word.count).allSatisfy({ bytes[start + $0] == word[$0] }) { return true }
         }
         return false
