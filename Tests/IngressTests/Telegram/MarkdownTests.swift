@@ -75,7 +75,11 @@ struct MarkdownTests {
 
     @Test(
         "hostile input takes no more than linear time",
-        arguments: ["*a ", "**a", "[", "](", "`", "_a*", "> ", "- ", "![a](b", "[a](<b", "[a](b 'c\"", "``` \n", "<", "~~a", "\\", "[a](b) "])
+        arguments: [
+            "*a ", "**a", "[", "](", "`", "_a*", "> ", "- ", "![a](b",
+            "[a](<b", "[a](b 'c\"", "``` \n", "<", "~~a",
+            "\\", "[a](b) ",
+        ])
     func linear(token: String) throws {
         let clock = ContinuousClock()
         let markdown = String(repeating: token, count: 50_000 / token.count)
