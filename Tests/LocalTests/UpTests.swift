@@ -5,7 +5,7 @@ import Testing
 @testable import ArgusLocal
 
 /// The real binary. `swift build --product argus` makes it.
-@Suite("argus up", .timeLimit(.minutes(2)))
+@Suite("argus up", .serialized, .timeLimit(.minutes(3)))
 struct UpTests {
     private let home: TemporaryDirectory
 
@@ -22,7 +22,7 @@ struct UpTests {
         ChildProcess, url: String
     ) {
         let up = try await start(environment: environment)
-        let line = try await up.waitForLine(containing: "Argus is ready at ")
+        let line = try await up.waitForLine(containing: "Argus is ready at ", within: .seconds(30))
         return (up, String(line.dropFirst("Argus is ready at ".count)))
     }
 
