@@ -135,11 +135,11 @@ var selectedTests: [Target] {
         tests("AppServerTests", ["ArgusAppServer"]),
         tests("RuntimeHostTests", ["ArgusRuntimeHost", "ArgusAppServer", "ArgusDemoRuntime", nioCore, nioPosix]),
         tests("IngressTests", ["ArgusIngress", "ArgusQueue", "ArgusHTTPClient", nioEmbedded, nioWebSocket]),
-        tests("WorkerTests", ["ArgusWorker", "ArgusAppServer", "ArgusQueue"]),
+        tests("WorkerTests", ["ArgusWorker", "ArgusAppServer", "ArgusQueue", "ArgusService", nioHTTP1]),
         tests(
             "LocalTests",
             ["ArgusLocal", "ArgusChat", "ArgusService", "ArgusCore", "ArgusAppServer", nioLocks, logging]),
-        tests("EndToEnd", ["ArgusAppServer", "ArgusRedis", "argus", subprocess]),
+        tests("EndToEnd", ["ArgusAppServer", "ArgusRedis", "argus", subprocess, nioCore, nioPosix]),
         tests("TidyTests", []),
     ]
     guard let chosen = Context.environment["ARGUS_TESTS"]?.split(separator: ",").map(String.init) else { return all }

@@ -108,7 +108,7 @@ package struct Configuration: Sendable {
 
     private static func idleTimeout(_ reader: inout SettingReader) -> Duration? {
         let seconds = reader.value(.idleTimeout, fallback: 0.0) { text in
-            Double(text).flatMap { $0 == 0 || (10...31_536_000).contains($0) ? $0 : nil }
+            Double(text).flatMap { $0 == 0 || (1...31_536_000).contains($0) ? $0 : nil }
         }
         return seconds > 0 ? .seconds(seconds) : nil
     }

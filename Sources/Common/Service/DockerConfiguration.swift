@@ -36,6 +36,20 @@ package struct DockerConfiguration: Sendable, Equatable {
     /// Variables handed on to containers, with the values this process has.
     package var environment: [String: String]
 
+    package init(
+        engine: Engine, prefix: String = "argus-session", network: String = "argus-net", image: String = "argus-runtime",
+        limits: Limits = Limits(), homes: Homes = .shared, orphans: Orphans = .dryRun, environment: [String: String] = [:]
+    ) {
+        self.engine = engine
+        self.prefix = prefix
+        self.network = network
+        self.image = image
+        self.limits = limits
+        self.homes = homes
+        self.orphans = orphans
+        self.environment = environment
+    }
+
     static func read(_ reader: inout SettingReader, environment: [String: String]) -> DockerConfiguration {
         let socket = reader.value(.dockerSocket, fallback: "/var/run/docker.sock") { $0.hasPrefix("/") ? $0 : nil }
         let engine = reader.value(.dockerHost, fallback: Engine.socket(socket), convert: Self.engine)

@@ -1,3 +1,4 @@
+import ArgusRedis
 import Dispatch
 import Glibc
 import Logging
@@ -80,9 +81,23 @@ private struct RoleWatch: Service {
     }
 
     private func announce() async throws {
-        for service in services { try await service.waitUntilReady() }
+        for service in services {
+            try await service.waitUntilReady()
+            if let redis = service as? RedisClient { try await verify(redis) }
+        }
         logger.info("ready")
         try await gracefulShutdown()
+    }
+
+    /// A Redis that may lose what was accepted ends the role; one that is away right now is asked again.
+    private func verify(_ redis: RedisClient) async throws {
+        while true {
+            do {
+                return try await RedisServerCheck.verify(redis)
+            } catch is RedisError {
+                try await Task.sleep(for: .milliseconds(200))
+            }
+        }
     }
 
     private func armStopLimit() {
