@@ -5,7 +5,8 @@ import ArgusWorker
 struct RelayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "relay",
-        abstract: "Carry lines between standard input and output and an app-server on TCP; started for static upstreams.",
+        abstract:
+            "Carry lines between standard input and output and an app-server on TCP; started for static upstreams.",
         shouldDisplay: false)
 
     @Argument(help: "Where the app-server listens, host:port.") var address: String

@@ -20,7 +20,8 @@ package enum DemoRuntime {
     /// Serves stdin until it ends. Returns the process's exit code.
     package static func run(environment: [String: String] = ProcessInfo.processInfo.environment) -> Int32 {
         guard let home = environment["HOME"], !home.isEmpty else {
-            FileHandle.standardError.write(Data("argus demo-runtime: HOME is not set, so threads have no place.\n".utf8))
+            FileHandle.standardError.write(
+                Data("argus demo-runtime: HOME is not set, so threads have no place.\n".utf8))
             return 2
         }
         signal(SIGTERM) { _ in _exit(0) }

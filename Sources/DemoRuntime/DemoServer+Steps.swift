@@ -124,7 +124,8 @@ extension DemoServer {
             resolve(request, in: active)
             changeStatus(active.thread, DemoThread.running)
             let decision = message.result?["decision"]
-            let accepted = ["accept", "acceptForSession"].contains(decision?.string ?? "") || decision?.isObject == true
+            let accepted =
+                ["accept", "acceptForSession"].contains(decision?.string ?? "") || decision?.isObject == true
             completed(commandItem(item, command, status: accepted ? "completed" : "declined"), in: active)
             if decision?.string == "cancel" {
                 end(active, .interrupted)

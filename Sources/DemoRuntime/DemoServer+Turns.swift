@@ -91,7 +91,9 @@ extension DemoServer {
     }
 
     private func say(content: String, client: String, in active: ActiveTurn) {
-        item("{\"type\":\"userMessage\",\"id\":\"\(newID())\",\"clientId\":\(client),\"content\":\(content)}", in: active)
+        item(
+            "{\"type\":\"userMessage\",\"id\":\"\(newID())\",\"clientId\":\(client),\"content\":\(content)}", in: active
+        )
     }
 
     /// An item that is complete as soon as it has started.

@@ -74,7 +74,8 @@ final class DemoServer {
         case "thread/turns/list": try listTurns(params, id: id)
         case "thread/revert": try revertThread(params, id: id)
         case "thread/list": listThreads(params, id: id)
-        case "thread/loaded/list": output.respond(id, "{\"data\":[\(threads.keys.map { "\"\($0)\"" }.joined(separator: ","))]}")
+        case "thread/loaded/list":
+            output.respond(id, "{\"data\":[\(threads.keys.map { "\"\($0)\"" }.joined(separator: ","))]}")
         case "thread/name/set": try nameThread(params, id: id)
         case "thread/archive": try archiveThread(params, id: id)
         case "thread/unsubscribe": output.respond(id, "{\"status\":\"unsubscribed\"}")

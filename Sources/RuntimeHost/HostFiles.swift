@@ -15,12 +15,14 @@ final class HostFiles: Sendable {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         } catch {
-            throw ArgusError(.unavailable, "Cannot make the folder \(folder): give this user write access", cause: error)
+            throw ArgusError(
+                .unavailable, "Cannot make the folder \(folder): give this user write access", cause: error)
         }
         let lock = open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else {
             let reason = String(cString: strerror(errno))
-            throw ArgusError(.unavailable, "Cannot open \(path).lock: \(reason). Give this user write access to \(folder).")
+            throw ArgusError(
+                .unavailable, "Cannot open \(path).lock: \(reason). Give this user write access to \(folder).")
         }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             close(lock)

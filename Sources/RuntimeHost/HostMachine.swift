@@ -132,7 +132,8 @@ struct HostMachine {
             return controller.map { [.send($0.connection, frame.encoded)] } ?? []
         }
         guard isUp, generation == self.generation else {
-            return refuse("It is meant for generation \(generation); \(isUp ? "\(self.generation) runs" : "none runs").")
+            return refuse(
+                "It is meant for generation \(generation); \(isUp ? "\(self.generation) runs" : "none runs").")
         }
         guard !passed.contains(id) else { return [] }
         let message: RPCMessage

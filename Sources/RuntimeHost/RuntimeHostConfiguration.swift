@@ -35,7 +35,9 @@ package struct RuntimeHostConfiguration: Sendable {
             errors += error.entries.map(\.message)
         }
         let id = SessionID(session)
-        if id == nil { errors.append(Self.problem("--session", "\"\(session)\" is no session id", "--session default")) }
+        if id == nil {
+            errors.append(Self.problem("--session", "\"\(session)\" is no session id", "--session default"))
+        }
         let secret = environment["ARGUS_LINK_SECRET"].flatMap { Secret($0) }
         if secret == nil {
             let problem = "it is not set, so no worker could attach"
@@ -59,7 +61,9 @@ package struct RuntimeHostConfiguration: Sendable {
         case (let socket?, nil):
             let path = HomePath.resolve(socket, environment: environment)
             if path.utf8.count <= 103 { return .socket(path) }
-            errors.append(Self.problem("--socket", "\(path) is longer than the 103 bytes a socket may have", "--socket /run/a.sock"))
+            errors.append(
+                Self.problem(
+                    "--socket", "\(path) is longer than the 103 bytes a socket may have", "--socket /run/a.sock"))
         case (nil, let listen?):
             if let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]),
                 (0...65_535).contains(port), colon > listen.startIndex

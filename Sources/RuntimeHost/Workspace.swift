@@ -23,7 +23,8 @@ struct Workspace: Sendable {
             // Another session's host of the same workspace was faster.
         } catch {
             throw ArgusError(
-                .unavailable, "Cannot write the workspace \(path): give this user write access, or set another one with"
+                .unavailable,
+                "Cannot write the workspace \(path): give this user write access, or set another one with"
                     + " ARGUS_WORKSPACE_HOST_PATH", cause: error)
         }
     }

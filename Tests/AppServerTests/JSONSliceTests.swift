@@ -7,7 +7,8 @@ import Testing
 struct JSONSliceTests {
     @Test("Members, elements and values are read where they stand")
     func reading() throws {
-        let text = #" {"a":{"b":[1,"two",null,true,{"c":-3}]},"big":1e3,"half":1.5,"s":"\u00e9\n\"\ud83d\ude00\ud800"} "#
+        let text =
+            #" {"a":{"b":[1,"two",null,true,{"c":-3}]},"big":1e3,"half":1.5,"s":"\u00e9\n\"\ud83d\ude00\ud800"} "#
         let root = try JSONSlice.parse(text)
         #expect(root.isObject)
         let list = try #require(root["a"]?["b"])

@@ -36,7 +36,8 @@ struct LineSplitterTests {
 
     @Test("A line over the limit is skipped and reported with its size")
     func tooLong() {
-        #expect(split("12345\n123456\n12345\r\n123456\r\nx\n", limit: 5) == ["12345", "<6 123>", "12345", "<6 123>", "x"])
+        #expect(
+            split("12345\n123456\n12345\r\n123456\r\nx\n", limit: 5) == ["12345", "<6 123>", "12345", "<6 123>", "x"])
     }
 
     @Test("However a stream is cut into reads, the lines are the same", arguments: 0..<20 as Range<UInt64>)

@@ -83,8 +83,10 @@ struct LinkFrameTests {
     @Test(
         "Frames with missing, surplus or senseless fields are refused",
         arguments: [
-            "", "A", "A\t", "A 1-1 s -\t", "A 1 s - 0\t", "A 1-1  - 0\t", "A 1-1 s - -1\t", "A 1-1 s gen 0\t", "S a.1\t{}", "S  x\t{}",
-            "S a.1 -\t{}", "K\t", "K x\t", "K -1\t", "F \t", "Q 1\t", "C", "Z\t", "a\t", String(repeating: "x", count: 2000) + "\t",
+            "", "A", "A\t", "A 1-1 s -\t", "A 1 s - 0\t", "A 1-1  - 0\t", "A 1-1 s - -1\t", "A 1-1 s gen 0\t",
+            "S a.1\t{}", "S  x\t{}",
+            "S a.1 -\t{}", "K\t", "K x\t", "K -1\t", "F \t", "Q 1\t", "C", "Z\t", "a\t",
+            String(repeating: "x", count: 2000) + "\t",
         ])
     func malformed(text: String) {
         #expect(throws: ArgusError.self) { try WorkerFrame.parse(line: ByteBuffer(string: text)) }
@@ -97,7 +99,9 @@ struct LinkFrameTests {
         #expect(cursor.host == "00ff00ff")
         #expect(Cursor.ordinal("00ff00ff.12") == 12)
         #expect(Cursor.ordinal(nil) == -1)
-        for text in ["", ":", "a:1", "a.b:1", ".1:1", "a.1", "a.1:", "a.1:-1", "a.-1:1"] { #expect(Cursor(text) == nil) }
+        for text in ["", ":", "a:1", "a.b:1", ".1:1", "a.1", "a.1:", "a.1:-1", "a.-1:1"] {
+            #expect(Cursor(text) == nil)
+        }
     }
 }
 

@@ -99,7 +99,9 @@ struct Oracle {
         let started = threads.joined().compactMap(\.marker).filter(known.contains)
         var order: [String] = []
         for marker in started where !order.contains(marker) { order.append(marker) }
-        if order != markers.filter({ order.contains($0) }) { violation("\(chat): turns started out of order: \(order)") }
+        if order != markers.filter({ order.contains($0) }) {
+            violation("\(chat): turns started out of order: \(order)")
+        }
     }
 
     // MARK: Nothing started twice
@@ -115,7 +117,9 @@ struct Oracle {
                 if let marker = turn.marker { starts[marker, default: 0] += 1 }
                 guard turn.status == "completed" || turn.status == "failed" else { continue }
                 if let again = thread[(index + 1)...].first(where: { !ids.isDisjoint(with: $0.messages.map(\.id)) }) {
-                    violation("\(turn.marker ?? "?") was started again as \(again.id) after it had ended as \(turn.status ?? "")")
+                    violation(
+                        "\(turn.marker ?? "?") was started again as \(again.id) after it had ended as \(turn.status ?? "")"
+                    )
                 }
             }
         }
@@ -145,8 +149,9 @@ struct Oracle {
         if compared != expected {
             let missing = expected.filter { !own.contains($0) }
             verdict.losses += missing.count
-            violation("\(session): \(missing.count) events missed, first \(missing.first.map { "\($0)" } ?? "none"); "
-                + "\(Set(compared).subtracting(expected).count) heard that are not stored")
+            violation(
+                "\(session): \(missing.count) events missed, first \(missing.first.map { "\($0)" } ?? "none"); "
+                    + "\(Set(compared).subtracting(expected).count) heard that are not stored")
         }
         judgeTurns(session, heard.map(\.frame))
     }
@@ -176,7 +181,9 @@ struct Oracle {
         for turn in threads.joined() where seen.contains(turn.thread) {
             let (started, completed) = edges[turn.id] ?? (0, 0)
             let ended = turn.status == nil ? 0 : 1
-            if started > 1 || completed > 1 { violation("\(session): turn \(turn.id) started \(started) and completed \(completed) times") }
+            if started > 1 || completed > 1 {
+                violation("\(session): turn \(turn.id) started \(started) and completed \(completed) times")
+            }
             guard !hasGap else { continue }
             if turn.status != nil, started != 1 || completed != ended {
                 violation("\(session): turn \(turn.id) was heard to start \(started) and end \(completed) times")

@@ -45,7 +45,8 @@ struct Troublemaker: Sendable {
             try await Task.sleep(for: .milliseconds(milliseconds))
             ingress.process.signal(SIGCONT)
         case .flushScripts: _ = try? await installation.redis.command("SCRIPT", "FLUSH")
-        case .killAppServer: if let pid = pick(installation.pids(running: "demo-runtime"), choice) { kill(pid, SIGKILL) }
+        case .killAppServer:
+            if let pid = pick(installation.pids(running: "demo-runtime"), choice) { kill(pid, SIGKILL) }
         case .killHost: if let pid = pick(hosts, choice) { kill(pid, SIGKILL) }
         case .stopHost(let milliseconds):
             guard let pid = pick(hosts, choice) else { return }

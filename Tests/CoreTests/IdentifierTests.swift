@@ -3,7 +3,8 @@ import Testing
 
 @Suite("Identifiers")
 struct IdentifierTests {
-    @Test("Session ids are safe in keys, paths and names", arguments: ["a", "A-1_b.c", String(repeating: "x", count: 64)])
+    @Test(
+        "Session ids are safe in keys, paths and names", arguments: ["a", "A-1_b.c", String(repeating: "x", count: 64)])
     func goodSessions(text: String) {
         #expect(SessionID(text)?.rawValue == text)
     }
@@ -22,7 +23,9 @@ struct IdentifierTests {
         #expect(ids.map(\.description) == ["9-0", "10-0", "10-2", "10-10"])
     }
 
-    @Test("What Redis never writes is no stream id", arguments: ["", "1", "-", "1-", "-1", "1-2-3", "a-1", "1--1", "18446744073709551616-0"])
+    @Test(
+        "What Redis never writes is no stream id",
+        arguments: ["", "1", "-", "1-", "-1", "1-2-3", "a-1", "1--1", "18446744073709551616-0"])
     func badStreams(text: String) {
         #expect(StreamID(text) == nil)
     }

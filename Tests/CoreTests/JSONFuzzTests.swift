@@ -91,10 +91,13 @@ struct RandomJSON {
     }
 
     mutating func string() -> String {
-        let pool: [Character] = ["a", "B", "7", " ", "\"", "\\", "/", "\n", "\t", "\u{1}", "é", "€", "😀", "{", ",", "\u{2028}"]
-        return String((0..<Int.random(in: 0...20, using: &generator)).map { _ in
-            pool[Int.random(in: 0..<pool.count, using: &generator)]
-        })
+        let pool: [Character] = [
+            "a", "B", "7", " ", "\"", "\\", "/", "\n", "\t", "\u{1}", "é", "€", "😀", "{", ",", "\u{2028}",
+        ]
+        return String(
+            (0..<Int.random(in: 0...20, using: &generator)).map { _ in
+                pool[Int.random(in: 0..<pool.count, using: &generator)]
+            })
     }
 
     mutating func damage(_ bytes: inout [UInt8]) {

@@ -7,7 +7,8 @@ import Testing
 struct DemoRuntimeTests {
     @Test("Directives are found anywhere in a text; commands go to the end of their line or the next directive")
     func directives() {
-        let found = Directives("hi !delay=20 there!chunks=9\n!approve=rm -rf x !tool=ls -l\n!fail=\"out of luck\" !tokens=5")
+        let found = Directives(
+            "hi !delay=20 there!chunks=9\n!approve=rm -rf x !tool=ls -l\n!fail=\"out of luck\" !tokens=5")
         #expect(found.delay == 20)
         #expect(found.chunks == 1, "a ! inside a word is none")
         #expect(found.commands == [.approve("rm -rf x"), .tool("ls -l")])

@@ -52,7 +52,9 @@ extension LinkClient {
     /// Starts a thread and returns its id.
     func startThread(_ generation: String, _ id: String = "1-0.1.0") async throws -> String {
         let answer = try await call(generation, id, "thread/start", ["cwd": "/tmp"])
-        guard let thread = answer["result"]?["thread"]?["id"]?.string else { throw NotInTime("no thread: \(answer.text)") }
+        guard let thread = answer["result"]?["thread"]?["id"]?.string else {
+            throw NotInTime("no thread: \(answer.text)")
+        }
         return thread
     }
 

@@ -27,7 +27,9 @@ struct HostMachineRandomTests {
         var said = 0
     }
 
-    @Test("No frame is lost, repeated or misplaced; no id is passed twice; each gets one response", arguments: 0..<60 as Range<UInt64>)
+    @Test(
+        "No frame is lost, repeated or misplaced; no id is passed twice; each gets one response",
+        arguments: 0..<60 as Range<UInt64>)
     func random(seed: UInt64) throws {
         var world = World(
             machine: HostMachine(
@@ -65,7 +67,8 @@ struct HostMachineRandomTests {
     private func attach(_ world: inout World) throws {
         let step = UInt64.random(in: 0...1, using: &world.generator)
         world.highest = StreamID(milliseconds: world.highest.milliseconds + step, sequence: 1)
-        let cursor = world.taken.isEmpty
+        let cursor =
+            world.taken.isEmpty
             ? nil : Cursor(generation: world.machine.generation, sequence: world.taken.count)
         let old = world.machine.controllingConnection
         let connection = world.nextConnection
@@ -106,7 +109,8 @@ struct HostMachineRandomTests {
         let id = "\(world.nextID)-0.1.0"
         let line = RPCMessage.request(id: "1", method: "m", params: ["rid": .string(id)])
         let frame = WorkerFrame.send(generation: world.machine.generation, requestID: id, line: line)
-        for case .write(let bytes) in world.machine.receive(frame, from: connection, now: world.now, remember: { _ in }) {
+        for case .write(let bytes) in world.machine.receive(frame, from: connection, now: world.now, remember: { _ in })
+        {
             world.writes[id, default: 0] += 1
             #expect(world.writes[id] == 1)
             var line = bytes
@@ -119,12 +123,14 @@ struct HostMachineRandomTests {
         guard world.machine.isUp, !world.machine.journal.isFull else { return }
         world.said += 1
         let text = String(repeating: "x", count: Int.random(in: 0..<300, using: &world.generator))
-        world.machine.output(.line(RPCMessage.notification(method: "n", params: ["n": .integer(world.said), "t": .string(text)])))
+        world.machine.output(
+            .line(RPCMessage.notification(method: "n", params: ["n": .integer(world.said), "t": .string(text)])))
     }
 
     private func respond(_ world: inout World) {
         guard world.machine.isUp, !world.machine.journal.isFull, !world.openRequests.isEmpty else { return }
-        let number = world.openRequests.remove(at: Int.random(in: 0..<world.openRequests.count, using: &world.generator))
+        let number = world.openRequests.remove(
+            at: Int.random(in: 0..<world.openRequests.count, using: &world.generator))
         world.machine.output(.line(RPCMessage.response(id: "\(number)", result: [:])))
     }
 

@@ -47,11 +47,12 @@ struct HostMachineTests {
             #expect(machine.controllingConnection == Self.mine)
             #expect(remembered.map(\.description) == (token == "5-0" ? [] : [token]))
             #expect(actions.contains(.close(Self.others)) == (control == .others))
-            let expected: [String] = switch server {
-            case .up: ["W"]
-            case .down: ["P"]
-            case .neverStarted: []
-            }
+            let expected: [String] =
+                switch server {
+                case .up: ["W"]
+                case .down: ["P"]
+                case .neverStarted: []
+                }
             #expect(frames(actions) == expected)
         }
     }
@@ -75,7 +76,8 @@ struct HostMachineTests {
     func onlyController(control: Control, server: Server) throws {
         let line = RPCMessage.request(id: "1", method: "m", params: [:])
         let events: [WorkerFrame] = [
-            .send(generation: "00000001.1", requestID: "a.1", line: line), .acknowledge(sequence: 1), .forget(entry: "a"),
+            .send(generation: "00000001.1", requestID: "a.1", line: line), .acknowledge(sequence: 1),
+            .forget(entry: "a"),
             .context, .quit,
         ]
         for event in events {
@@ -86,7 +88,8 @@ struct HostMachineTests {
                 continue
             }
             switch event {
-            case .send where server == .up: #expect(actions == [.write(ByteBuffer(string: #"{"id":1,"method":"m","params":{}}"# + "\n"))])
+            case .send where server == .up:
+                #expect(actions == [.write(ByteBuffer(string: #"{"id":1,"method":"m","params":{}}"# + "\n"))])
             case .send: #expect(frames(actions) == ["N"])
             case .context: #expect(actions == [.readContext(Self.mine)])
             case .quit: #expect(actions == [.quit])
@@ -99,10 +102,13 @@ struct HostMachineTests {
     func notPassed() throws {
         var machine = try Self.machine(.mine, .up)
         let line = RPCMessage.request(id: "1", method: "m", params: [:])
-        let old = machine.receive(.send(generation: "00000001.0", requestID: "a.1", line: line), from: 1, now: 0) { _ in }
+        let old = machine.receive(.send(generation: "00000001.0", requestID: "a.1", line: line), from: 1, now: 0) { _ in
+        }
         #expect(frames(old) == ["N"])
         let bad = ByteBuffer(string: "{")
-        let broken = machine.receive(.send(generation: "00000001.1", requestID: "a.2", line: bad), from: 1, now: 0) { _ in }
+        let broken = machine.receive(.send(generation: "00000001.1", requestID: "a.2", line: bad), from: 1, now: 0) {
+            _ in
+        }
         #expect(frames(broken) == ["N"])
         #expect(machine.passed.count == 0)
     }

@@ -62,7 +62,9 @@ struct RuntimeHostTests {
             _ = try await higher.attach("7-0")
             await same.waitUntilClosed()
             let late = try await fixture.connect()
-            #expect(try await late.refusal("6-9") == Refused(code: .fenced, highest: StreamID(milliseconds: 7, sequence: 0)))
+            #expect(
+                try await late.refusal("6-9") == Refused(code: .fenced, highest: StreamID(milliseconds: 7, sequence: 0))
+            )
             await late.waitUntilClosed()
         }
         try await fixture.run { _ in
@@ -207,7 +209,9 @@ struct RuntimeHostTests {
             var text = ""
             var expected: Int?
             try await worker.first("the end of the turn") { frame in
-                guard case .line(let sequence, _, let line) = frame, let message = try? RPCMessage(line) else { return nil as Void? }
+                guard case .line(let sequence, _, let line) = frame, let message = try? RPCMessage(line) else {
+                    return nil as Void?
+                }
                 if let expected { #expect(sequence == expected) }
                 expected = sequence + 1
                 if message.method == "item/agentMessage/delta" { text += message.params?["delta"]?.string ?? "" }

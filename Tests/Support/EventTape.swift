@@ -31,7 +31,9 @@ package final class EventTape: Sendable {
     }
 
     /// - Parameter session: nil makes a new one.
-    package static func attach(_ ingress: Ingress, session: String? = nil, after: StreamID? = nil) async throws -> EventTape {
+    package static func attach(_ ingress: Ingress, session: String? = nil, after: StreamID? = nil) async throws
+        -> EventTape
+    {
         var query = "?ids=1"
         if let session { query += "&session=\(session)" }
         if let after { query += "&after=\(after)" }
@@ -65,13 +67,17 @@ package final class EventTape: Sendable {
     }
 
     @discardableResult
-    package func request(_ method: String, _ params: JSON = [:], within limit: Duration = .seconds(15)) async throws -> RPCMessage {
+    package func request(_ method: String, _ params: JSON = [:], within limit: Duration = .seconds(15)) async throws
+        -> RPCMessage
+    {
         try await answer(to: try await send(method, params), within: limit)
     }
 
     /// An input for the main thread, or another one.
     @discardableResult
-    package func enqueue(_ text: String, chat: String? = nil, thread: String? = nil, key: String? = nil) async throws -> Int {
+    package func enqueue(_ text: String, chat: String? = nil, thread: String? = nil, key: String? = nil) async throws
+        -> Int
+    {
         var params: [(String, JSON)] = [("text", .string(text))]
         if let chat { params.append(("source", ["channel": "test", "chatKey": .string(chat)])) }
         if let thread { params.append(("threadId", .string(thread))) }
@@ -117,7 +123,8 @@ package final class EventTape: Sendable {
             throw NotInTime("the connection was closed with \(socket.closeCode ?? 0)")
         }
         let message = try RPCMessage(text)
-        guard let id = message.root["eventId"]?.string.flatMap({ StreamID($0) }), let inner = message.root["frame"] else {
+        guard let id = message.root["eventId"]?.string.flatMap({ StreamID($0) }), let inner = message.root["frame"]
+        else {
             state.withLockedValue { $0.asides.append(message) }
             return message
         }

@@ -81,7 +81,9 @@ package final class Installation: Sendable {
     package func command(_ arguments: String...) async throws -> String {
         let process = try await ChildProcess.start(ArgusProcess.binary, arguments, environment: environment)
         let code = try await process.waitUntilExit(within: .seconds(20))
-        guard code == 0 else { throw NotInTime("argus \(arguments.joined(separator: " ")): exit \(code)\n\(process.log)") }
+        guard code == 0 else {
+            throw NotInTime("argus \(arguments.joined(separator: " ")): exit \(code)\n\(process.log)")
+        }
         return process.standardOutput
     }
 
@@ -99,7 +101,8 @@ package final class Installation: Sendable {
         let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return entries.compactMap { pid_t($0) }.filter { pid in
             let line = commandLine(pid).joined(separator: " ")
-            guard words.allSatisfy(line.contains), let data = FileManager.default.contents(atPath: "/proc/\(pid)/environ")
+            guard words.allSatisfy(line.contains),
+                let data = FileManager.default.contents(atPath: "/proc/\(pid)/environ")
             else { return false }
             return data.range(of: Data(home.path.utf8)) != nil
         }
@@ -115,6 +118,7 @@ package final class Installation: Sendable {
     private var hostLogs: String {
         let folder = home.file("log")
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return names.compactMap { try? String(contentsOfFile: "\(folder)/\($0)", encoding: .utf8) }.joined(separator: "\n")
+        return names.compactMap { try? String(contentsOfFile: "\(folder)/\($0)", encoding: .utf8) }.joined(
+            separator: "\n")
     }
 }

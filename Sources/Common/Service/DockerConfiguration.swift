@@ -37,8 +37,10 @@ package struct DockerConfiguration: Sendable, Equatable {
     package var environment: [String: String]
 
     package init(
-        engine: Engine, prefix: String = "argus-session", network: String = "argus-net", image: String = "argus-runtime",
-        limits: Limits = Limits(), homes: Homes = .shared, orphans: Orphans = .dryRun, environment: [String: String] = [:]
+        engine: Engine, prefix: String = "argus-session", network: String = "argus-net",
+        image: String = "argus-runtime",
+        limits: Limits = Limits(), homes: Homes = .shared, orphans: Orphans = .dryRun,
+        environment: [String: String] = [:]
     ) {
         self.engine = engine
         self.prefix = prefix

@@ -33,7 +33,8 @@ extension Setting {
         "ARGUS_RUNTIME_MEM_LIMIT", "runtime-mem-limit", "Memory of one new session container.",
         allowed: "6m or more, with k, m, g (of 1024) or in bytes", example: "1g")
     package static let runtimeSwap = Setting(
-        "ARGUS_RUNTIME_MEMSWAP_LIMIT", "runtime-memswap-limit", "Memory and swap together of one new session container.",
+        "ARGUS_RUNTIME_MEMSWAP_LIMIT", "runtime-memswap-limit",
+        "Memory and swap together of one new session container.",
         allowed: "a size as ARGUS_RUNTIME_MEM_LIMIT, which must be set too and not be larger", example: "2g")
     package static let runtimePIDs = Setting(
         "ARGUS_RUNTIME_PIDS_LIMIT", "runtime-pids-limit", "Processes and threads in one new session container.",

@@ -10,7 +10,8 @@ struct AcknowledgedInputTests {
     func allKilled() async throws {
         var options = RedisServer.Options()
         options.appendOnly = true
-        try await Installation.with(environment: ["ARGUS_QUEUE_MODE": "followup"], redis: options) { installation, ingress in
+        try await Installation.with(environment: ["ARGUS_QUEUE_MODE": "followup"], redis: options) {
+            installation, ingress in
             let tape = try await EventTape.attach(ingress)
             var requests: [Int] = []
             for number in 0..<30 { requests.append(try await tape.enqueue("input \(number)! !delay=100", chat: "a")) }
@@ -21,7 +22,8 @@ struct AcknowledgedInputTests {
             for pid in installation.pids(running: "runtime-host") { kill(pid, SIGKILL) }
             try await installation.redis.launch()
             try await installation.start("worker")
-            let next = try await EventTape.attach(try await installation.startIngress(), session: tape.session, after: .zero)
+            let next = try await EventTape.attach(
+                try await installation.startIngress(), session: tape.session, after: .zero)
             try await eventually(within: .seconds(40), "all replies") { try await installation.outbox("a").count >= 30 }
             let replies = try await installation.outbox("a")
             #expect(replies.count == 30)
@@ -66,7 +68,11 @@ struct AcknowledgedInputTests {
             var taken = 0
             for request in requests {
                 let answer = try await tape.answer(to: request)
-                if answer.result?["ok"]?.bool == true { taken += 1 } else { #expect(answer.error?["code"]?.int == -32000) }
+                if answer.result?["ok"]?.bool == true {
+                    taken += 1
+                } else {
+                    #expect(answer.error?["code"]?.int == -32000)
+                }
             }
             // The one that runs is in the inbox, too.
             #expect(taken == 9)

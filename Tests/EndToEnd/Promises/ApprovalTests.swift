@@ -75,7 +75,8 @@ struct ApprovalTests {
             let tape = try await EventTape.attach(ingress)
             try await tape.enqueue("may I !approve=ls", chat: "a")
             let old = try await tape.until(Self.method)
-            for pid in installation.pids(running: "demo-runtime") where installation.pids(running: "runtime-host").contains(pid) == false {
+            for pid in installation.pids(running: "demo-runtime")
+            where installation.pids(running: "runtime-host").contains(pid) == false {
                 kill(pid, SIGKILL)
             }
             try await tape.until("argus/runtime/restarted")

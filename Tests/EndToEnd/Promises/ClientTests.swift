@@ -18,7 +18,8 @@ struct ClientTests {
                 try await installation.expectWhole(tape)
             }
             let first = try #require(right.heard.first?.id)
-            let common = try await installation.events(of: left.session).filter { $0.to == nil && $0.id >= first }.map(\.id)
+            let common = try await installation.events(of: left.session).filter { $0.to == nil && $0.id >= first }.map(
+                \.id)
             #expect(left.heard.map(\.id).filter(common.contains) == right.heard.map(\.id).filter(common.contains))
             #expect(!right.heard.contains { $0.frame.kind == .response })
             #expect(!right.asides.contains { $0.kind == .response })
@@ -65,7 +66,9 @@ struct ClientTests {
             let oldest = try #require(truncated.first?.params?["oldest"]?.string.flatMap { StreamID($0) })
             let kept = tape.heard.map(\.id).filter { $0 >= oldest }
             let answers = Set(tape.heard.filter { $0.frame.kind == .response }.map(\.id))
-            #expect(kept.filter { !answers.contains($0) } == Array(late.heard.map(\.id).prefix(kept.count { !answers.contains($0) })))
+            #expect(
+                kept.filter { !answers.contains($0) }
+                    == Array(late.heard.map(\.id).prefix(kept.count { !answers.contains($0) })))
             #expect(oldest > early)
             #expect(tape.asides.allSatisfy { $0.method != "argus/replay/truncated" })
         }

@@ -78,7 +78,8 @@ struct DeadRuntimeTests {
             let tape = try await EventTape.attach(ingress)
             try await tape.enqueue("first", chat: "a")
             try await tape.until("turn/completed")
-            try await tape.enqueue("steady \(String(repeating: "word ", count: 20)) !chunks=20 !chunkdelay=50", chat: "a")
+            try await tape.enqueue(
+                "steady \(String(repeating: "word ", count: 20)) !chunks=20 !chunkdelay=50", chat: "a")
             try await tape.until(10, "item/agentMessage/delta")
             let killed = ContinuousClock.now
             for pid in installation.pids(running: part.rawValue) { kill(pid, SIGKILL) }

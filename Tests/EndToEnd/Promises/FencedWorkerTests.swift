@@ -13,7 +13,9 @@ struct FencedWorkerTests {
         var testDescription: String { rawValue }
     }
 
-    @Test("Stopped for three leases and woken, it changes nothing, whatever restarted in between", arguments: Restarted.allCases)
+    @Test(
+        "Stopped for three leases and woken, it changes nothing, whatever restarted in between",
+        arguments: Restarted.allCases)
     func sleeper(_ restarted: Restarted) async throws {
         var options = RedisServer.Options()
         options.appendOnly = true
@@ -21,7 +23,8 @@ struct FencedWorkerTests {
             let tape = try await EventTape.attach(ingress)
             try await tape.enqueue("warm up", chat: "a")
             try await tape.until("turn/completed")
-            try await tape.enqueue("long \(String(repeating: "word ", count: 60)) !chunks=60 !chunkdelay=150", chat: "a")
+            try await tape.enqueue(
+                "long \(String(repeating: "word ", count: 60)) !chunks=60 !chunkdelay=150", chat: "a")
             try await tape.until(6, "item/agentMessage/delta")
             let sleeper = try await installation.owner(of: tape.session)
             try await installation.start("worker")
@@ -34,7 +37,9 @@ struct FencedWorkerTests {
             case .redis: try await installation.redis.restart()
             case .runtimeHost: for pid in installation.pids(running: "runtime-host") { kill(pid, SIGKILL) }
             }
-            try await eventually(within: .seconds(20), "three leases have passed") { ContinuousClock.now - slept > .seconds(9) }
+            try await eventually(within: .seconds(20), "three leases have passed") {
+                ContinuousClock.now - slept > .seconds(9)
+            }
             sleeper.signal(SIGCONT)
             // It knows that it lost the session when it says so, or has let go of it.
             try await sleeper.waitForLine(containing: "session let go", within: .seconds(20))
@@ -62,7 +67,8 @@ struct FencedWorkerTests {
                 let tape = try await EventTape.attach(ingress)
                 try await tape.enqueue("warm up", chat: "a")
                 try await tape.until("turn/completed")
-                try await tape.enqueue("long \(String(repeating: "word ", count: 50)) !chunks=50 !chunkdelay=150", chat: "a")
+                try await tape.enqueue(
+                    "long \(String(repeating: "word ", count: 50)) !chunks=50 !chunkdelay=150", chat: "a")
                 try await tape.until(6, "item/agentMessage/delta")
                 try await installation.start("worker")
                 let cut = ContinuousClock.now
@@ -94,7 +100,9 @@ struct FencedWorkerTests {
             let stopped = ContinuousClock.now
             for pid in hosts { kill(pid, SIGSTOP) }
             try await tape.enqueue("behind", chat: "a")
-            try await eventually("the worker has noticed nothing for 4 s") { ContinuousClock.now - stopped > .seconds(4) }
+            try await eventually("the worker has noticed nothing for 4 s") {
+                ContinuousClock.now - stopped > .seconds(4)
+            }
             for pid in hosts { kill(pid, SIGCONT) }
             try await tape.until(2, "turn/completed", within: .seconds(30))
             try await installation.expectWhole(tape)

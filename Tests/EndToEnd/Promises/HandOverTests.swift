@@ -9,7 +9,8 @@ struct HandOverTests {
     func handOver() async throws {
         try await Installation.with(workers: 2) { installation, ingress in
             let tape = try await EventTape.attach(ingress)
-            try await tape.enqueue("steady \(String(repeating: "word ", count: 40)) !chunks=40 !chunkdelay=50", chat: "a")
+            try await tape.enqueue(
+                "steady \(String(repeating: "word ", count: 40)) !chunks=40 !chunkdelay=50", chat: "a")
             try await tape.until(10, "item/agentMessage/delta")
             let old = try await installation.owner(of: tape.session)
             let asked = ContinuousClock.now
@@ -65,7 +66,8 @@ struct HandOverTests {
         try await Installation.with(ingress: 1, workers: 1) { installation, ingress in
             let other = try await installation.startIngress()
             let tape = try await EventTape.attach(ingress)
-            try await tape.enqueue("resume \(String(repeating: "word ", count: 40)) !chunks=40 !chunkdelay=30", chat: "a")
+            try await tape.enqueue(
+                "resume \(String(repeating: "word ", count: 40)) !chunks=40 !chunkdelay=30", chat: "a")
             try await tape.until(10, "item/agentMessage/delta")
             ingress.process.signal(SIGTERM)
             // It may still hear some events before the close frame.

@@ -25,7 +25,8 @@ struct KilledWorkerTests {
             try await tape.enqueue("warm up", chat: "a")
             try await tape.until(1, "turn/completed")
             let victim = try await installation.owner(of: tape.session)
-            try await tape.enqueue("go on!\(String(repeating: " word", count: 80)) !chunks=60 !chunkdelay=40", chat: "a")
+            try await tape.enqueue(
+                "go on!\(String(repeating: " word", count: 80)) !chunks=60 !chunkdelay=40", chat: "a")
             switch moment {
             case .whenSent: break
             case .whenStarted: try await tape.until(2, "turn/started")
@@ -63,7 +64,8 @@ struct KilledWorkerTests {
             var tapes: [EventTape] = []
             for number in 0..<20 {
                 let tape = try await EventTape.attach(ingress)
-                try await tape.enqueue("n\(number) \(String(repeating: "w ", count: 40)) !chunks=30 !chunkdelay=250", chat: "\(number)")
+                try await tape.enqueue(
+                    "n\(number) \(String(repeating: "w ", count: 40)) !chunks=30 !chunkdelay=250", chat: "\(number)")
                 tapes.append(tape)
             }
             for tape in tapes { try await tape.until("turn/started") }

@@ -7,7 +7,8 @@ import Testing
 struct OrderTests {
     @Test("Inputs of clients at two ingress run one after another, each sender's in its order")
     func twoEntrances() async throws {
-        try await Installation.with(environment: ["ARGUS_QUEUE_MODE": "followup"], workers: 2) { installation, ingress in
+        try await Installation.with(environment: ["ARGUS_QUEUE_MODE": "followup"], workers: 2) {
+            installation, ingress in
             let left = try await EventTape.attach(ingress)
             let right = try await EventTape.attach(try await installation.startIngress(), session: left.session)
             for number in 0..<25 {

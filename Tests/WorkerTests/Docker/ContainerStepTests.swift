@@ -33,7 +33,8 @@ struct ContainerStepTests {
         #expect(ContainerStep.next(container, for: ContainerSpecTests.spec()) == .replace(because: "it is unhealthy"))
     }
 
-    @Test("One that knows another secret is replaced, whatever it does", arguments: [Container.Status.running, .exited])
+    @Test(
+        "One that knows another secret is replaced, whatever it does", arguments: [Container.Status.running, .exited])
     func secret(status: Container.Status) {
         var container = Self.container(status)
         container.secret = "an older one"

@@ -49,7 +49,9 @@ struct DockerCallTests {
         try await FakeHTTPServer.with { _ in
             .respond(status: 200, headers: version.map { ["Api-Version": $0] } ?? [:], body: "OK")
         } _: { server in
-            let error = await #expect(throws: ArgusError.self) { try await Self.client(server.port).send(.inspect("x")) }
+            let error = await #expect(throws: ArgusError.self) {
+                try await Self.client(server.port).send(.inspect("x"))
+            }
             #expect(error?.message.contains(version == nil ? "check DOCKER_HOST" : "Docker 20.10 or newer") == true)
         }
     }
@@ -80,15 +82,17 @@ struct DockerCallTests {
         #expect(ContainerLog.text(frames) == "one\ntwo")
     }
 
-    @Test("The engine's words become what to do", arguments: [
-        ("No such image: argus-runtime:latest", "docker compose build runtime"),
-        ("network argus-net not found", "docker network create argus-net"),
-        ("write /var/lib/docker/x: no space left on device", "free space"),
-        (#"exec: "argus": executable file not found in $PATH: unknown"#, "no argus in its PATH"),
-        ("no available IPv4 addresses on this network's address pools", "larger subnet"),
-        ("Minimum memory limit allowed is 6MB", "ARGUS_RUNTIME_CPUS"),
-        ("something else", "could not make the container argus-session-s1"),
-    ])
+    @Test(
+        "The engine's words become what to do",
+        arguments: [
+            ("No such image: argus-runtime:latest", "docker compose build runtime"),
+            ("network argus-net not found", "docker network create argus-net"),
+            ("write /var/lib/docker/x: no space left on device", "free space"),
+            (#"exec: "argus": executable file not found in $PATH: unknown"#, "no argus in its PATH"),
+            ("no available IPv4 addresses on this network's address pools", "larger subnet"),
+            ("Minimum memory limit allowed is 6MB", "ARGUS_RUNTIME_CPUS"),
+            ("something else", "could not make the container argus-session-s1"),
+        ])
     func sentences(message: String, sentence: String) {
         let text = JSON.object([("message", .string(message))]).text
         let reply = DockerReply(status: 500, body: ByteBuffer(string: text))

@@ -55,7 +55,9 @@ struct ContainerSweeper: Service {
             let stopped = try await client.send(.stop(container.id, seconds: 10), within: .seconds(30))
             logger.info(
                 "idle container stopped",
-                metadata: ["session": "\(container.session)", "answer": "\(stopped.isSuccess ? "ok" : stopped.message)"])
+                metadata: [
+                    "session": "\(container.session)", "answer": "\(stopped.isSuccess ? "ok" : stopped.message)",
+                ])
         }
     }
 

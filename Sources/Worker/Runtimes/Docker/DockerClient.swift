@@ -80,7 +80,9 @@ package struct DockerClient: Sendable {
         }
         let deadline = loop.scheduleTask(in: TimeAmount(limit)) {
             promise.fail(
-                ArgusError(.timedOut, "the Docker engine does not answer (\(call.method) \(call.shortPath)): is it overloaded?"))
+                ArgusError(
+                    .timedOut, "the Docker engine does not answer (\(call.method) \(call.shortPath)): is it overloaded?"
+                ))
             channel.close(promise: nil)
         }
         write(call, version: version, to: channel)

@@ -38,7 +38,8 @@ package struct DockerDriver: RuntimeDriver {
         _ request: RuntimeRequest, configure: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) async throws -> any Channel {
         let spec = ContainerSpec(
-            settings: settings, session: request.session, secret: request.secret, installation: try await installation())
+            settings: settings, session: request.session, secret: request.secret, installation: try await installation()
+        )
         var attempt = Attempt(spec: spec, deadline: .now + connectTimeout)
         while true {
             let container = try await inspect(spec)
@@ -147,7 +148,8 @@ package struct DockerDriver: RuntimeDriver {
         guard let container else { return }
         let spec = attempt.spec
         logger.notice(
-            "container replaced", metadata: ["session": "\(spec.session)", "container": "\(spec.name)", "reason": "\(reason)"])
+            "container replaced",
+            metadata: ["session": "\(spec.session)", "container": "\(spec.name)", "reason": "\(reason)"])
         try expectGone(try await client.send(.remove(container.id), within: .seconds(30)), spec.name)
         try await create(&attempt)
     }

@@ -20,7 +20,8 @@ enum DockerFailure {
                 cause: cause)
         default:
             return ArgusError(
-                .unavailable, "the Docker engine does not answer at \(engine): start it, or check DOCKER_HOST", cause: cause)
+                .unavailable, "the Docker engine does not answer at \(engine): start it, or check DOCKER_HOST",
+                cause: cause)
         }
     }
 
@@ -52,11 +53,13 @@ enum DockerFailure {
         if lower.contains("no available"), lower.contains("address") {
             return error(
                 .exhausted,
-                "the Docker network \(docker.network) has no free address: stop idle sessions, or give it a larger subnet")
+                "the Docker network \(docker.network) has no free address: stop idle sessions, or give it a larger subnet"
+            )
         }
         if lower.contains("memory") || lower.contains("cpu") || lower.contains("pids") {
             return error(
-                .invalidArgument, "the Docker engine does not accept a limit: check ARGUS_RUNTIME_CPUS, _MEM_LIMIT and so on")
+                .invalidArgument,
+                "the Docker engine does not accept a limit: check ARGUS_RUNTIME_CPUS, _MEM_LIMIT and so on")
         }
         if lower.contains("bind source path does not exist") || lower.contains("mounts denied") {
             return error(
@@ -86,7 +89,8 @@ enum DockerFailure {
         let limit = spec.settings.docker.limits.memoryBytes.map { " (\($0) bytes)" } ?? ""
         if container.wasKilledForMemory {
             return ArgusError(
-                .exhausted, "the container \(spec.name) was killed for lack of memory\(limit): raise ARGUS_RUNTIME_MEM_LIMIT")
+                .exhausted,
+                "the container \(spec.name) was killed for lack of memory\(limit): raise ARGUS_RUNTIME_MEM_LIMIT")
         }
         let reason = container.error.isEmpty ? "exit code \(container.exitCode)" : container.error
         return ArgusError(

@@ -20,7 +20,8 @@ struct DockerReply: Sendable {
         do throws(ArgusError) {
             return try JSONSlice.parse(body)
         } catch {
-            throw ArgusError(.internal, "the Docker engine's answer is not understood: is DOCKER_HOST one?", cause: error)
+            throw ArgusError(
+                .internal, "the Docker engine's answer is not understood: is DOCKER_HOST one?", cause: error)
         }
     }
 }

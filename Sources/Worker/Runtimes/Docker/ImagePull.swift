@@ -45,7 +45,9 @@ final class ImagePull: Sendable {
                     last = .now
                     return true
                 }
-                if isDue { logger.info("pulling image", metadata: ["image": "\(image)", "progress": "\(progress.text)"]) }
+                if isDue {
+                    logger.info("pulling image", metadata: ["image": "\(image)", "progress": "\(progress.text)"])
+                }
             }
             if !reply.isSuccess { failure.withLockedValue { $0 = reply.message } }
         } catch {
@@ -87,7 +89,9 @@ struct PullProgress: Equatable {
         error = json["error"]?.string ?? json["errorDetail"]?["message"]?.string
         let layer = json["id"]?.string.map { "\($0): " } ?? ""
         var text = layer + (error ?? json["status"]?.string ?? "")
-        if let current = json["progressDetail"]?["current"]?.int, let total = json["progressDetail"]?["total"]?.int, total > 0 {
+        if let current = json["progressDetail"]?["current"]?.int, let total = json["progressDetail"]?["total"]?.int,
+            total > 0
+        {
             text += " \(current * 100 / total) %"
         }
         self.text = text

@@ -17,7 +17,8 @@ final class InstallationID: Sendable {
         let key = queue.keys.installation
         _ = try await queue.redis.send(["SET", .text(key), .text(RandomHex.make(bytes: 8)), "NX"])
         guard let id = try await queue.redis.send(["GET", .text(key)]).text else {
-            throw ArgusError(.internal, "Redis has no \(key) right after it was set: is it shared with another program?")
+            throw ArgusError(
+                .internal, "Redis has no \(key) right after it was set: is it shared with another program?")
         }
         known.withLockedValue { $0 = id }
         return id
