@@ -43,10 +43,34 @@ package struct StreamID: Hashable, Comparable, Sendable, CustomStringConvertible
         self.sequence = sequence
     }
 
+    package init?(_ text: String) {
+        var text = text
+        guard let id = text.withUTF8({ Self(utf8: $0) }) else { return nil }
+        self = id
+    }
+
     package init?(_ text: some StringProtocol) {
-        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 2, let milliseconds = UInt64(parts[0]), let sequence = UInt64(parts[1]) else { return nil }
+        self.init(String(text))
+    }
+
+    /// By hand: each event has an id, and splitting a string took a third of the time of reading one.
+    private init?(utf8 bytes: UnsafeBufferPointer<UInt8>) {
+        guard let dash = bytes.firstIndex(of: UInt8(ascii: "-")), let milliseconds = Self.number(bytes[..<dash]),
+            let sequence = Self.number(bytes[(dash + 1)...])
+        else { return nil }
         self.init(milliseconds: milliseconds, sequence: sequence)
+    }
+
+    private static func number(_ digits: Slice<UnsafeBufferPointer<UInt8>>) -> UInt64? {
+        var number: UInt64 = 0
+        for digit in digits {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
+            let (product, overflows) = number.multipliedReportingOverflow(by: 10)
+            let (sum, carries) = product.addingReportingOverflow(UInt64(digit - UInt8(ascii: "0")))
+            guard !overflows, !carries else { return nil }
+            number = sum
+        }
+        return digits.isEmpty ? nil : number
     }
 
     package static func < (left: StreamID, right: StreamID) -> Bool {
