@@ -11,6 +11,7 @@ extension SessionMachine {
         mustNotFail = true
         effects.append(.laneDelete(lane: key))
         for entry in row.entries { effects.append(.done(entry)) }
+        forget(row)
         switch ending {
         case .completed(let answer):
             if let answer, !answer.isEmpty { reply(to: inputs, answer, turn: row.turn) }
@@ -30,6 +31,7 @@ extension SessionMachine {
         mustNotFail = true
         effects.append(.laneDelete(lane: key))
         bury(inputs, reason: reason)
+        forget(row)
         let words =
             "I could not finish this: \(reason). It is kept in the dead letters; `argus queue replay` tries again."
         reply(to: inputs, words, turn: row.turn, kind: "note")
@@ -43,6 +45,11 @@ extension SessionMachine {
                     ]), to: nil, kind: .notification, entry: nil))
         for input in inputs { answerFailed(input, code: -32000, message: reason) }
         finish(key)
+    }
+
+    /// The host need not remember the requests of a settled turn: none of them is sent again.
+    private mutating func forget(_ row: LaneRow) {
+        if let first = row.entries.first { sends.append(.forget(entry: "\(first)")) }
     }
 
     /// To the dead letters, as what a replay would enqueue again.
