@@ -42,8 +42,13 @@ enum HostProcess {
         return log
     }
 
+    /// This program's file; after an upgrade that replaced it, the new one of the same name.
     static var ownPath: String {
-        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+        guard let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {
+            return CommandLine.arguments[0]
+        }
+        let mark = " (deleted)"
+        return path.hasSuffix(mark) ? String(path.dropLast(mark.count)) : path
     }
 
     /// Runs a shell that starts the host in a session of its own and ends at once, so that the host has no parent here.

@@ -62,6 +62,8 @@ extension SessionMachine {
         }
         runtime.restarts += 1
         recentReplies = []
+        openItems = [:]
+        idleSince = [:]
         effects.append(.set(field: "generation", value: ByteBuffer(string: generation)))
         effects.append(.set(field: "restarts", value: ByteBuffer(string: "\(runtime.restarts)")))
         withdrawRequests()
@@ -113,10 +115,11 @@ extension SessionMachine {
             {
                 with(key) { $0.spoke(text) }
             }
-            openItems[key]?.remove(item?["id"]?.string ?? "")
+            openItems[key]?[item?["id"]?.string ?? ""] = nil
         case "item/started":
-            if params?["item"]?["type"]?.string == "commandExecution", let id = params?["item"]?["id"]?.string {
-                openItems[key, default: []].insert(id)
+            let item = params?["item"]
+            if item?["type"]?.string == "commandExecution", let id = item?["id"]?.string {
+                openItems[key, default: [:]][id] = item?["processId"]?.string ?? ""
             }
         case "thread/status/changed":
             if params?["status"]?["type"]?.string == "idle", lanes[key]?.row?.step == .running { idleSince[key] = now }
@@ -146,13 +149,30 @@ extension SessionMachine {
     private mutating func turnCompleted(_ key: String, _ turn: JSONSlice?) {
         guard let turn, let id = turn["id"]?.string else { return }
         idleSince[key] = nil
-        openItems[key] = nil
+        let open = openItems.removeValue(forKey: key) ?? [:]
         let ending: Lane.Ending =
             switch turn["status"]?.string {
             case "failed": .failed(message: turn["error"]?["message"]?.string ?? "no reason was given")
             case "interrupted": .interrupted
             default: .completed(answer: TurnRecord(turn)?.answer)
             }
+        if ending == .interrupted { terminate(open.values.sorted(), of: key) }
         with(key) { $0.completed(turn: id, ending) }
+    }
+
+    /// Codex leaves the commands of an interrupted turn running. Who stopped what the gateway started means these too; a
+    /// client's own turn is the client's to clear up. A runtime that doesn't know the request refuses it, which is no
+    /// matter.
+    private mutating func terminate(_ processes: [String], of key: String) {
+        guard let row = lanes[key]?.row, row.kind == .text, let thread = row.thread, runtime.isUp,
+            let generation = runtime.current
+        else { return }
+        for process in processes where !process.isEmpty {
+            let line = RPCMessage.request(
+                id: "0", method: "thread/backgroundTerminals/terminate",
+                params: ["threadId": .string(thread), "processId": .string(process)])
+            let id = "\(row.entries.first ?? .zero).\(row.attempt).end-\(process)"
+            sends.append(.send(generation: generation, requestID: id, line: line))
+        }
     }
 }

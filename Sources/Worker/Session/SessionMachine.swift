@@ -64,8 +64,9 @@ package struct SessionMachine: Sendable {
     var lastSign: [String: ContinuousClock.Instant] = [:]
     /// Since when a thread has been idle although its turn has not completed.
     var idleSince: [String: ContinuousClock.Instant] = [:]
-    /// Commands that run in a lane's turn: while there are any, silence is not a sign of trouble.
-    var openItems: [String: Set<String>] = [:]
+    /// Commands that run in a lane's turn, each with its process id at the runtime (empty where that was not said): while
+    /// there are any, silence is not a sign of trouble.
+    var openItems: [String: [String: String]] = [:]
 
     var runtime: RuntimeState
     var context: ProjectContext
