@@ -53,12 +53,11 @@ package struct DockerDriver: RuntimeDriver {
                 attempt.address = address
                 if let channel = try await self.connect(to: address, configure) { return channel }
             case .wait:
-                if container?.status == .restarting, .now - attempt.began > Self.restartPatience, let container {
-                    throw DockerFailure.ended(spec, container, log: await log(of: container))
-                }
+                try await checkRestarts(container, attempt, isLast: false)
                 try await Task.sleep(for: .milliseconds(50))
             }
             guard ContinuousClock.now < attempt.deadline else {
+                try await checkRestarts(container, attempt, isLast: true)
                 throw DockerFailure.portClosed(spec, attempt.address, connectTimeout)
             }
         }
@@ -94,6 +93,17 @@ package struct DockerDriver: RuntimeDriver {
         var address: String?
         /// At most one is replaced for not starting; the second failure is told.
         var hasFresh = false
+    }
+
+    /// Throws what keeps a container from staying up, once it is known or time is up.
+    private func checkRestarts(_ container: Container?, _ attempt: Attempt, isLast: Bool) async throws {
+        guard let container, container.restarts > 0, container.status == .restarting || isLast else { return }
+        let isHopeless = container.exitCode == Container.commandNotFound
+        guard isHopeless || isLast || .now - attempt.began > Self.restartPatience else { return }
+        let failure = DockerFailure.ended(attempt.spec, container, log: await log(of: container))
+        // Kept, it would hold on to an image that can't work while another may have been built by the next try.
+        if isHopeless { _ = try? await client.send(.remove(container.id)) }
+        throw failure
     }
 
     private func inspect(_ spec: ContainerSpec) async throws -> Container? {

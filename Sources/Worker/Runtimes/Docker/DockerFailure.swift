@@ -45,10 +45,7 @@ enum DockerFailure {
                 .exhausted, "the disk of the Docker engine is full: free space (docker system df, docker system prune)")
         }
         if lower.contains("executable file not found") || lower.contains("no such file or directory: unknown") {
-            return error(
-                .unavailable,
-                "the image \(docker.image) has no argus in its PATH: build it from compose/runtime.Dockerfile, or set ARGUS_RUNTIME_IMAGE"
-            )
+            return noArgus(docker.image, message)
         }
         if lower.contains("no available"), lower.contains("address") {
             return error(
@@ -77,6 +74,13 @@ enum DockerFailure {
             cause: EngineMessage(text: reason))
     }
 
+    private static func noArgus(_ image: String, _ message: String) -> ArgusError {
+        ArgusError(
+            .unavailable,
+            "the image \(image) has no argus in its PATH: docker compose build runtime, or set ARGUS_RUNTIME_IMAGE",
+            cause: EngineMessage(text: message))
+    }
+
     static func nameTaken(_ spec: ContainerSpec) -> ArgusError {
         ArgusError(
             .conflict,
@@ -92,6 +96,8 @@ enum DockerFailure {
                 .exhausted,
                 "the container \(spec.name) was killed for lack of memory\(limit): raise ARGUS_RUNTIME_MEM_LIMIT")
         }
+        // The init of the container starts in any image, so only its exit tells.
+        if container.exitCode == Container.commandNotFound { return noArgus(spec.settings.docker.image, log) }
         let reason = container.error.isEmpty ? "exit code \(container.exitCode)" : container.error
         return ArgusError(
             .unavailable, "the container \(spec.name) does not stay up (\(reason)): docker logs \(spec.name)",

@@ -28,6 +28,9 @@ struct DockerReply: Sendable {
 
 /// What of a container matters here, from `inspect`.
 struct Container: Sendable, Equatable {
+    /// What an init ends with when there is no such program.
+    static let commandNotFound = 127
+
     enum Status: String, Sendable { case created, running, paused, restarting, removing, exited, dead }
 
     var id: String
@@ -40,6 +43,8 @@ struct Container: Sendable, Equatable {
     var labels: [String: String] = [:]
     var image = ""
     var exitCode = 0
+    /// How often the engine has started it again by itself.
+    var restarts = 0
     var wasKilledForMemory = false
     /// Why the engine could not start it.
     var error = ""
@@ -60,6 +65,7 @@ struct Container: Sendable, Equatable {
         self.address = address.isEmpty ? nil : address
         exitCode = state["ExitCode"]?.int ?? 0
         wasKilledForMemory = state["OOMKilled"]?.bool ?? false
+        restarts = json["RestartCount"]?.int ?? 0
         error = state["Error"]?.string ?? ""
         image = json["Config"]?["Image"]?.string ?? ""
         labels = Self.labels(json["Config"]?["Labels"])

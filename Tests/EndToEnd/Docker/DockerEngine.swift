@@ -1,0 +1,104 @@
+import ArgusCore
+import ArgusTestSupport
+import Foundation
+import Testing
+
+/// The Docker engine of this machine, asked through its own command line.
+///
+/// Tests take DOCKER_HOST, the usual socket, or the one `scripts/test-engine` starts where it may.
+final class DockerEngine: Sendable {
+    static let network = "argus-test-net"
+    static let image = "argus-runtime-test"
+
+    let host: String
+
+    private init(host: String) {
+        self.host = host
+    }
+
+    /// nil, with the reason printed, where there is none.
+    static func find() async -> DockerEngine? {
+        await Found.shared.engine()
+    }
+
+    private actor Found {
+        static let shared = Found()
+        private var task: Task<DockerEngine?, Never>?
+
+        func engine() async -> DockerEngine? {
+            if task == nil { task = Task { await Self.look() } }
+            return await task?.value
+        }
+
+        private static func look() async -> DockerEngine? {
+            let named = ProcessInfo.processInfo.environment["DOCKER_HOST"].map { [$0] }
+            let candidates = named ?? ["unix:///var/run/docker.sock", "unix:///tmp/dockerd/docker.sock"]
+            var reasons: [String] = []
+            for host in candidates {
+                let engine = DockerEngine(host: host)
+                do {
+                    try await engine.run("version", "--format", "{{.Server.Version}}")
+                    try await engine.prepare()
+                    return engine
+                } catch {
+                    reasons.append("\(host): \("\(error)".prefix(300))")
+                }
+            }
+            print("Docker tests are skipped, because no engine can be used. \(reasons.joined(separator: "; "))")
+            return nil
+        }
+    }
+
+    private func prepare() async throws {
+        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("scripts/test-image").path
+        let process = try await ChildProcess.start(
+            script, [Self.image, try ArgusProcess.binary], environment: ["DOCKER_HOST": host])
+        let code = try await process.waitUntilExit(within: .seconds(120))
+        guard code == 0 else { throw NotInTime("\(script): \(process.log)") }
+        _ = try? await run("network", "create", Self.network)
+    }
+
+    /// Runs `docker …` and returns what it printed, without the last line feed.
+    @discardableResult
+    func run(_ arguments: String...) async throws -> String {
+        let process = try await ChildProcess.start("docker", arguments, environment: ["DOCKER_HOST": host])
+        let code = try await process.waitUntilExit(within: .seconds(60))
+        guard code == 0 else { throw NotInTime("docker \(arguments.joined(separator: " ")): \(process.log)") }
+        return process.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// An installation whose sessions are containers; they are removed when it ends.
+    static func with(
+        workers: Int = 1, environment: [String: String] = [:],
+        _ body: (DockerEngine, Installation, Ingress, _ prefix: String) async throws -> Void
+    ) async throws {
+        guard let engine = await find() else { return }
+        let prefix = "argus-test-\(RandomHex.make(bytes: 4))"
+        var variables = [
+            "ARGUS_PROVISION_MODE": "docker", "DOCKER_HOST": engine.host, "ARGUS_CONTAINER_PREFIX": prefix,
+            "ARGUS_DOCKER_NETWORK": network, "ARGUS_RUNTIME_IMAGE": image,
+        ]
+        variables.merge(environment) { $1 }
+        do {
+            try await Installation.with(command: "exec argus demo-runtime", environment: variables, workers: workers) {
+                try await body(engine, $0, $1, prefix)
+            }
+        } catch {
+            await engine.removeAll(prefix)
+            throw error
+        }
+        await engine.removeAll(prefix)
+    }
+
+    private func removeAll(_ prefix: String) async {
+        guard let ids = try? await run("ps", "-aq", "--filter", "name=\(prefix)") else { return }
+        for id in ids.split(separator: "\n") { _ = try? await run("rm", "-f", "-v", String(id)) }
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    static var docker: ConditionTrait {
+        .enabled("no Docker engine can be used; the reason is printed") { await DockerEngine.find() != nil }
+    }
+}

@@ -1,0 +1,68 @@
+import ArgusAppServer
+import ArgusCore
+import ArgusTestSupport
+import Testing
+
+@Suite("What goes wrong with containers is said", .docker, .timeLimit(.minutes(5)))
+struct DockerFailureTests {
+    @Test(
+        "A session that can't have a container hears why, and what to do",
+        arguments: [
+            (["ARGUS_DOCKER_NETWORK": "argus-no-such-net"], "docker network create argus-no-such-net"),
+            (["ARGUS_RUNTIME_IMAGE": "argus-no-such-image"], "docker compose build runtime"),
+            (["DOCKER_HOST": "unix:///tmp/no-such.sock"], "there is no Docker socket at /tmp/no-such.sock"),
+            (["ARGUS_RUNTIME_IMAGE": "argus-test-empty"], "has no argus in its PATH"),
+        ])
+    func told(environment: [String: String], sentence: String) async throws {
+        let engine = await DockerEngine.find()
+        if environment.values.contains("argus-test-empty") { try await engine?.importEmptyImage("argus-test-empty") }
+        var variables = environment
+        variables["ARGUS_CONNECT_TIMEOUT_S"] = "6"
+        try await DockerEngine.with(environment: variables) { _, installation, ingress, _ in
+            let tape = try await EventTape.attach(ingress)
+            try await tape.enqueue("hello?", chat: "a")
+            try await eventually(within: .seconds(60), "a note that says what to do") {
+                try await installation.outbox("a").contains { $0.text.contains(sentence) }
+            }
+        }
+    }
+
+    @Test("Another session's secret, and no secret, are refused on port 7777")
+    func secrets() async throws {
+        try await DockerEngine.with { engine, installation, ingress, prefix in
+            var tapes: [EventTape] = []
+            for _ in 0..<2 {
+                let tape = try await EventTape.attach(ingress)
+                try await tape.enqueue("hello")
+                try await tape.until("turn/completed", within: .seconds(40))
+                tapes.append(tape)
+            }
+            let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+            let address = try await engine.run("inspect", "-f", format, "\(prefix)-\(tapes[0].session)")
+            let foreign = try await installation.field("secret", of: tapes[1].session) ?? ""
+            for secret in [foreign, String(repeating: "0", count: 64)] {
+                let answer = try await LinkKnock.knock(address, port: 7777, "A 99999999999999-0 \(secret) - 0\t\n")
+                #expect(answer.hasPrefix("X secret"), "\(answer)")
+            }
+            // The refused ones took nothing over.
+            try await tapes[0].enqueue("still there?")
+            try await tapes[0].until(2, "turn/completed")
+        }
+    }
+
+    @Test("A name taken by a stranger's container is left alone, and said")
+    func nameTaken() async throws {
+        let variables = ["ARGUS_CONNECT_TIMEOUT_S": "2"]
+        try await DockerEngine.with(workers: 0, environment: variables) { engine, installation, ingress, prefix in
+            let tape = try await EventTape.attach(ingress)
+            let name = "\(prefix)-\(tape.session)"
+            try await engine.run("create", "--name", name, DockerEngine.image, "sleep", "600")
+            try await tape.enqueue("hello?", chat: "a")
+            try await installation.start("worker")
+            try await eventually(within: .seconds(60), "a note about the name") {
+                try await installation.outbox("a").contains { $0.text.contains("docker rm -f \(name)") }
+            }
+            #expect(try await engine.run("inspect", "-f", "{{.State.Status}}", name) == "created")
+        }
+    }
+}
