@@ -54,8 +54,8 @@ struct SessionRoutes: Sendable {
             guard ContinuousClock.now < deadline else {
                 throw DetailError(
                     .gatewayTimeout,
-                    "No worker has deleted the session yet: check that one runs (argus status). It is deleted as soon as one does"
-                )
+                    "No worker has deleted the session yet: check that one runs (argus status). "
+                        + "It is deleted as soon as one does")
             }
             try await Task.sleep(for: .milliseconds(25))
         }

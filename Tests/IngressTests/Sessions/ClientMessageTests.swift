@@ -93,14 +93,16 @@ struct ClientMessageTests {
         let main = try input(#"{"id":1,"method":"argus/input/enqueue","params":{"text":"h\u00e9"}}"#)
         #expect(fields(main) == ["thread": "name:main", "body": #"{"text":"h\u00e9"}"#, "rid": "1"])
         let named = try input(
-            #"{"method":"argus/input/enqueue","params":{"text":"a","threadId":"T","source":{"channel":"telegram","chatKey":"7"}}}"#
+            #"{"method":"argus/input/enqueue","params":{"text":"a","threadId":"T","#
+                + #""source":{"channel":"telegram","chatKey":"7"}}}"#
         )
         #expect(
             fields(named) == [
                 "thread": "id:T", "body": #"{"text":"a","source":{"channel":"telegram","chatKey":"7"}}"#,
             ])
         let target = try input(
-            #"{"id":1,"method":"argus/input/enqueue","params":{"text":"a","threadId":"T","target":"main","source":{"channel":""}}}"#
+            #"{"id":1,"method":"argus/input/enqueue","params":{"text":"a","threadId":"T","target":"main","#
+                + #""source":{"channel":""}}}"#
         )
         #expect(fields(target) == ["thread": "name:main", "body": #"{"text":"a"}"#, "rid": "1"])
     }
