@@ -7,7 +7,7 @@ import Glibc
 struct ArgusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "argus",
-        abstract: "An assistant that lives on your machine, reached from a terminal, a web page or Telegram.",
+        abstract: "An assistant that lives on your machine, reached from a terminal, Telegram or any WebSocket client.",
         discussion: """
             Start here:
               argus up      everything on this machine; Ctrl-C stops all of it

@@ -18,7 +18,7 @@ struct QueueCommand: AsyncParsableCommand {
         func run() async throws {
             try await RedisQuestion.ask(redis, home: home) { queue, _ in
                 let letters = try await queue.deadLetters()
-                print(letters.isEmpty ? "no dead letters" : "")
+                if letters.isEmpty { print("no dead letters") }
                 for letter in letters { print("\(letter.name)  \(letter.what) of \(letter.session): \(letter.reason)") }
             }
         }

@@ -8,9 +8,9 @@ struct RuntimeHostCommand: AsyncParsableCommand {
         commandName: "runtime-host",
         abstract: "Own one session's app-server and journal what it says; started by workers.",
         discussion: """
-            The app-server's standard input and output belong to this process, so that a worker may die without it. One \
-            worker at a time drives it: the one with the highest fencing token, which knows ARGUS_LINK_SECRET. A second \
-            host of the same session ends at once with exit code 0.
+            The app-server's standard input and output belong to this process, so that a worker may die without it. \
+            One worker at a time drives it: the one with the highest fencing token, which knows ARGUS_LINK_SECRET. A \
+            second host of the same session ends at once with exit code 0.
             """)
 
     @Option(help: "The session it is for.") var session: String

@@ -11,8 +11,8 @@ struct StatusCommand: AsyncParsableCommand {
         commandName: "status",
         abstract: "Show what is running, waiting and given up on.",
         discussion: """
-            Asks Redis, so it sees the whole installation. Without --redis-url or ARGUS_REDIS_URL it takes the Redis of \
-            the `argus up` that runs in the home.
+            Asks Redis, so it sees the whole installation. Without --redis-url or ARGUS_REDIS_URL it takes the Redis \
+            of the `argus up` that runs in the home.
             """)
 
     @OptionGroup(title: "Redis") var redis: RedisOptions

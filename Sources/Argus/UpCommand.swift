@@ -9,13 +9,13 @@ struct UpCommand: AsyncParsableCommand {
         commandName: "up",
         abstract: "Run everything on this machine; Ctrl-C stops all of it.",
         discussion: """
-            Starts a redis-server of its own (on a socket in the home, with its data on disk), an ingress, a worker and \
-            a scheduler, restarts what dies, and at last says where it is:
+            Starts a redis-server of its own (on a socket in the home, with its data on disk), an ingress, a worker \
+            and a scheduler, restarts what dies, and at last says where it is:
 
               Argus is ready at http://127.0.0.1:8080
 
-            The runtime is Codex where its binary and credentials are found (OPENAI_API_KEY, or a login), else the demo \
-            runtime, which only echoes; it says which and why. ARGUS_RUNTIME_CMD names any other app-server. \
+            The runtime is Codex where its binary and credentials are found (OPENAI_API_KEY, or a login), else the \
+            demo runtime, which only echoes; it says which and why. ARGUS_RUNTIME_CMD names any other app-server. \
             With TELEGRAM_BOT_TOKEN set, the same assistant answers in Telegram. \
             All data is in the home; a second `argus up` needs a --home and a --port of its own.
             """)

@@ -50,8 +50,8 @@ final class Child: Sendable {
     /// - Parameter line: gets each line of output, on an event loop: must not block for long.
     static func start(_ command: Command, line: @escaping @Sendable (String) -> Void) async throws -> Child {
         let loop = spawner
-        // On an event loop's thread: PDEATHSIG comes when the *thread* that spawned ends, and those stay. On one and the
-        // same: a child started at the same moment by another thread would inherit the pipe.
+        // On an event loop's thread: PDEATHSIG comes when the *thread* that spawned ends, and those stay. On one and
+        // the same: a child started at the same moment by another thread would inherit the pipe.
         let (pid, descriptor) = try await loop.submit { try Spawn.spawn(command) }.get()
         do {
             let output = try await NIOPipeBootstrap(group: loop)

@@ -40,8 +40,8 @@ enum CodexOffer {
         guard end == .exit(0) else {
             throw ArgusError(
                 .unavailable,
-                "Codex could not be installed (pip ended with \(end), its words are above). Install python3-pip if it is "
-                    + "missing and try `make codex`, or start with --runtime demo")
+                "Codex could not be installed (pip ended with \(end), its words are above). Install python3-pip "
+                    + "if it is missing and try `make codex`, or start with --runtime demo")
         }
     }
 }

@@ -43,8 +43,8 @@ struct Endpoint: Sendable {
         case EADDRINUSE:
             return ArgusError(
                 .conflict,
-                "port \(port) on \(host) is taken by another program: choose another with --port, or let --port 0 find a "
-                    + "free one")
+                "port \(port) on \(host) is taken by another program: choose another with --port, or let --port "
+                    + "0 find a free one")
         case EACCES:
             return ArgusError(
                 .unauthorized, "this user may not listen on port \(port): choose one above 1023 with --port")

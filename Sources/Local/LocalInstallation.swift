@@ -53,8 +53,9 @@ package enum LocalInstallation {
                 : "telegram: on")
         if configuration.token == nil, !endpoint.isLocal {
             screen.warn(
-                "warning: \(endpoint.host) may be reached from other machines and there is no ARGUS_TOKEN: whoever finds "
-                    + "the port can use the assistant and its shell. Set ARGUS_TOKEN, or listen on 127.0.0.1")
+                "warning: \(endpoint.host) may be reached from other machines and there is no ARGUS_TOKEN: "
+                    + "whoever finds the port can use the assistant and its shell. Set ARGUS_TOKEN, or listen on "
+                    + "127.0.0.1")
         }
         return LocalServices.Plan(
             home: home, dataLock: dataLock, redisBinary: redis, executable: ProcessFacts.executable, endpoint: endpoint,

@@ -30,8 +30,8 @@ enum PrivateRedis {
         guard let binary else {
             throw ArgusError(
                 .notFound,
-                "redis-server is not installed, and everything in Argus goes through it. Install it (7.0 or newer) with:\n"
-                    + "    sudo apt-get install redis-server")
+                "redis-server is not installed, and everything in Argus goes through it. Install it (7.0 or "
+                    + "newer) with:\n    sudo apt-get install redis-server")
         }
         return binary
     }

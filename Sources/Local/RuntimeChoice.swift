@@ -50,7 +50,8 @@ extension RuntimeChoice {
             guard let binary = facts.codex.binary else {
                 throw ArgusError(
                     .notFound,
-                    "--runtime codex: there is no codex in the PATH or in \(facts.home)/codex. Install it with `make codex`"
+                    "--runtime codex: there is no codex in the PATH or in \(facts.home)/codex. Install it with "
+                        + "`make codex`"
                 )
             }
             return codex(binary, facts, because: "asked for with --runtime codex")

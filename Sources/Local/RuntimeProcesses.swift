@@ -1,7 +1,8 @@
 import Glibc
 import ServiceLifecycle
 
-/// Ends what `argus up` didn't start itself: the runtime hosts of its workers, and whatever their runtimes left running.
+/// Ends what `argus up` didn't start itself: the runtime hosts of its workers, and whatever their runtimes left
+/// running.
 ///
 /// Hosts outlive workers on purpose, so nobody is their parent. They are found by a variable that everything started
 /// here inherits, which also finds those of an earlier `argus up` of this home that was killed.

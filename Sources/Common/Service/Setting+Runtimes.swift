@@ -8,7 +8,8 @@ extension Setting {
         allowed: "a number of seconds from 1 to 600", example: "30", fallback: "30")
     package static let idleTimeout = Setting(
         "ARGUS_RUNTIME_IDLE_TIMEOUT", "runtime-idle-timeout",
-        "Seconds after which the container of a session at rest is stopped, to start again with its next input; 0: never.",
+        "Seconds after which the container of a session at rest is stopped, to start again with its "
+            + "next input; 0: never.",
         allowed: "0, or a number of seconds from 1 to 31536000", example: "3600", fallback: "0")
 
     package static let dockerSocket = Setting(
