@@ -7,10 +7,10 @@ MAKEFLAGS += --no-print-directory
 BINARY := .build/release/argus
 FORMATTED := Package.swift Sources Tests
 
-.PHONY: help run build test bench fmt lint check tidy codex setup clean
+.PHONY: help run build test bench fmt lint check tidy codex base-images setup clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 run: build ## install what is missing, build, and start Argus here (Ctrl-C stops all of it)
 	@exec $(BINARY) up $(ARGS)
@@ -40,6 +40,9 @@ tidy:
 
 codex: ## install Codex from PyPI into Argus's home, for `argus up`
 	@scripts/codex
+
+base-images: ## the images that compose/Dockerfile starts from, made here where no registry can be reached (root)
+	@scripts/base-images $(ARGS)
 
 setup: ## install the system packages that are missing (apt, as root or by sudo)
 	@scripts/setup
