@@ -19,9 +19,7 @@ build: setup ## the release binary: .build/release/argus
 	@swift build -c release --static-swift-stdlib --product argus
 
 test: setup ## all tests, with their own Redis servers (and the real Codex, if PyPI answers)
-	@scripts/codex-for-tests >/dev/null || true
-	@swift build --build-tests
-	@swift test --skip-build
+	@scripts/test
 
 bench: build ## speed and memory with the demo runtime, as ratios in one run
 	@scripts/bench $(ARGS)
