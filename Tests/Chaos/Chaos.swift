@@ -13,13 +13,18 @@ struct Chaos {
     static func main() async {
         do {
             let options = try ChaosOptions(CommandLine.arguments)
-            print("chaos: seed \(options.seed), \(options.seconds) s, \(options.conversations) conversations, "
+            say("chaos: seed \(options.seed), \(options.seconds) s, \(options.conversations) conversations, "
                 + "\(options.workers) workers, \(options.ingress) ingress")
             exit(try await run(options) ? 0 : 1)
         } catch {
-            print("chaos failed: \(error)")
+            say("chaos failed: \(error)")
             exit(error is ChaosUsage ? 2 : 1)
         }
+    }
+
+    /// At once, also into a file.
+    static func say(_ text: String) {
+        FileHandle.standardOutput.write(Data((text + "\n").utf8))
     }
 
     private static func run(_ options: ChaosOptions) async throws -> Bool {
@@ -38,6 +43,7 @@ struct Chaos {
             let ledger = Ledger()
             let began = ContinuousClock.now
             try await converse(installation, entrances, ledger, options)
+            say("the storm is over; judging")
             let verdict = try await judge(installation, ledger)
             report(verdict, ledger, options, lasted: ContinuousClock.now - began)
             if !verdict.violations.isEmpty, options.keeps { try keep(installation, seed: options.seed) }
@@ -75,6 +81,7 @@ struct Chaos {
                 }
                 try await speaking.waitForAll()
             }
+            say("all inputs are acknowledged; waiting for their answers")
             await settle(installation, ledger)
             listening.cancelAll()
             try await listening.waitForAll()
@@ -83,16 +90,17 @@ struct Chaos {
 
     /// Until every input has its answer, and every client has heard what is stored.
     private static func settle(_ installation: Installation, _ ledger: Ledger) async {
+        let deadline = ContinuousClock.now + patience
         for (chat, markers) in ledger.sent {
-            _ = try? await eventually(within: patience, "the replies of \(chat)") {
-                try await installation.outbox(chat).count >= markers.count
+            _ = try? await eventually(within: deadline - .now, "the replies of \(chat)") {
+                try await installation.redis.command("XLEN", .text("argus:{0}:outbox:test:\(chat)")).int ?? 0
+                    >= markers.count
             }
         }
         for client in ledger.clients {
             guard let session = client.session else { continue }
-            _ = try? await eventually(within: .seconds(20), "the last event of \(session)") {
-                let last = try await installation.events(of: session).last { $0.to == nil }?.id ?? .zero
-                return client.heard.last.map { $0.id >= last } ?? false
+            _ = try? await eventually(within: max(.seconds(1), deadline - .now), "the last event of \(session)") {
+                try await client.lastHeard >= installation.lastEvent(of: session)
             }
         }
     }
@@ -111,21 +119,25 @@ struct Chaos {
     private static func report(
         _ verdict: Oracle.Verdict, _ ledger: Ledger, _ options: ChaosOptions, lasted: Duration
     ) {
-        for violation in verdict.violations.prefix(40) { print("VIOLATION \(violation)") }
+        for violation in verdict.violations.prefix(40) { say("VIOLATION \(violation)") }
         let troubles = ledger.troubles.sorted { $0.key < $1.key }.map { "\($0.value) × \($0.key)" }
         let calm = ledger.takeOvers.filter { !$0.disturbed }.map(\.duration)
         let stormy = ledger.takeOvers.filter(\.disturbed).map(\.duration)
-        print("""
+        say("""
             chaos: seed \(options.seed), \(lasted.formatted())
             troubles: \(ledger.troubles.values.reduce(0, +)): \(troubles.joined(separator: ", "))
             kills: \(ledger.count(ofTroublesWith: "kill"))
             inputs: \(verdict.inputs)  turns: \(verdict.turns)  replies: \(verdict.replies)  buried: \(verdict.buried)
             starts beyond the first: \(verdict.extraStarts)  events heard: \(verdict.events)
             losses: \(verdict.losses)  duplicates: \(verdict.duplicates)
-            take-overs: \(ledger.takeOvers.count)  longest: \((calm.max() ?? .zero).formatted()) \
-            (with Redis in trouble meanwhile: \((stormy.max() ?? .zero).formatted()))
+            take-overs: \(ledger.takeOvers.count)  longest: \(seconds(calm.max())) s \
+            (with Redis in trouble meanwhile: \(seconds(stormy.max())) s)
             \(verdict.violations.isEmpty ? "all promises held" : "\(verdict.violations.count) violations")
             """)
+    }
+
+    private static func seconds(_ duration: Duration?) -> String {
+        String(format: "%.2f", (duration ?? .zero) / .seconds(1))
     }
 
     private static func keep(_ installation: Installation, seed: UInt64) throws {
@@ -134,6 +146,6 @@ struct Chaos {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try FileManager.default.copyItem(atPath: installation.home.path, toPath: folder + "/home")
         try FileManager.default.copyItem(atPath: installation.redis.directory.path, toPath: folder + "/redis")
-        print("kept: \(folder)")
+        say("kept: \(folder)")
     }
 }

@@ -57,20 +57,21 @@ struct Conversation: Sendable {
             // Counted before it is sent: what is begun is sent until it is acknowledged.
             ledger.send(marker, to: chat)
             _ = try await client.persist("argus/input/enqueue", params, deadline: deadline) { _ in marker }
-            try await Task.sleep(for: .milliseconds(Int.random(in: 0...500, using: &generator)))
+            try await Task.sleep(for: .milliseconds(Int.random(in: 0...1000, using: &generator)))
         }
     }
 
     private static func words(_ generator: inout SeededGenerator) -> String {
-        switch Int.random(in: 0..<40, using: &generator) {
+        // Crashes are few: after each the host waits longer before it starts the next app-server, up to 10 s.
+        switch Int.random(in: 0..<400, using: &generator) {
         case 0: "!crash"
-        case 1..<3: "!crashonce"
-        case 3..<7: "!approve=ls"
-        case 7..<11: "!tool=ls !delay=\(Int.random(in: 0...500, using: &generator))"
-        case 11..<13: "!fail=as told"
-        case 13: "!size=\(Int.random(in: 1000...1_000_000, using: &generator)) !chunks=10"
-        case 14..<16: "!garbage"
-        case 16..<28:
+        case 1..<6: "!crashonce"
+        case 6..<40: "!approve=ls"
+        case 40..<80: "!tool=ls !delay=\(Int.random(in: 0...500, using: &generator))"
+        case 80..<100: "!fail=as told"
+        case 100..<110: "!size=\(Int.random(in: 1000...1_000_000, using: &generator)) !chunks=10"
+        case 110..<120: "!garbage"
+        case 120..<280:
             "word word word word word word word word !chunks=\(Int.random(in: 2...20, using: &generator)) "
                 + "!chunkdelay=\(Int.random(in: 0...100, using: &generator))"
         default: "!delay=\(Int.random(in: 0...300, using: &generator))"

@@ -30,6 +30,7 @@ final class ResumingClient: Sendable {
 
     var session: String? { state.withLockedValue { $0.session } }
     var heard: [(id: StreamID, frame: RPCMessage)] { state.withLockedValue { $0.heard } }
+    var lastHeard: StreamID { state.withLockedValue { $0.heard.last?.id ?? .zero } }
     var reconnects: Int { state.withLockedValue { $0.connection } }
     var truncations: Int { state.withLockedValue { $0.truncations } }
 
@@ -43,18 +44,23 @@ final class ResumingClient: Sendable {
                 try? await Task.sleep(for: .milliseconds(100))
             }
         }
-        let socket = state.withLockedValue { $0.socket }
-        try? await socket?.drop()
     }
 
     private func listen() async throws {
         guard let ingress = entrances.all.randomElement() else { throw NotInTime("no ingress") }
         var query = "?ids=1"
-        if let session { query += "&session=\(session)&after=\(heard.last.map { "\($0.id)" } ?? "0")" }
+        if let session { query += "&session=\(session)&after=\(lastHeard)" }
         let url = "ws://127.0.0.1:\(ingress.port)/ws\(query)"
         let socket = try await within(.seconds(10), "an upgrade") { try await WebSocketClient.connect(url) }
-        defer { state.withLockedValue { $0.socket = nil } }
-        while let text = try await socket.next(within: .seconds(30)) { try await take(text, socket) }
+        do {
+            while let text = try await socket.next(within: .seconds(30)) { try await take(text, socket) }
+            state.withLockedValue { $0.socket = nil }
+        } catch {
+            // Silent for long, or cancelled: the connection itself may be well.
+            state.withLockedValue { $0.socket = nil }
+            try? await socket.drop()
+            throw error
+        }
     }
 
     private func take(_ text: String, _ socket: WebSocketClient) async throws {

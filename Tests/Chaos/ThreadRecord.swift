@@ -13,8 +13,11 @@ struct RecordedTurn: Sendable {
     var status: String?
 
     /// What the conversation called the input.
-    var marker: String? {
-        messages.first.flatMap { $0.text.firstMatch(of: #/\[c\d+-(main|side)-\d+\]/#).map { String($0.output.0) } }
+    private(set) var marker: String?
+
+    mutating func add(message text: String, id: String) {
+        messages.append((id, text))
+        if marker == nil { marker = Marker.first(in: text) }
     }
 }
 
@@ -40,7 +43,7 @@ enum ThreadRecord {
                 switch item["type"]?.string {
                 case "userMessage":
                     let text = item["content"]?.elements.compactMap { $0["text"]?.string }.joined(separator: "\n") ?? ""
-                    turns[turns.count - 1].messages.append((item["clientId"]?.string ?? "", text))
+                    turns[turns.count - 1].add(message: text, id: item["clientId"]?.string ?? "")
                 case "agentMessage": turns[turns.count - 1].answer = item["text"]?.string
                 default: break
                 }
@@ -49,5 +52,19 @@ enum ThreadRecord {
             }
         }
         return turns
+    }
+}
+
+/// `[c3-main-17]`: the seventeenth input of a chat.
+enum Marker {
+    static func all(in text: String) -> [String] {
+        text.matches(of: #/\[c\d+-(main|side)-\d+\]/#).map { String($0.output.0) }
+    }
+
+    /// Looks for the bracket first: most texts are long, and a regular expression is slow.
+    static func first(in text: String) -> String? {
+        guard let start = text.firstRange(of: "[c"), let end = text[start.lowerBound...].firstIndex(of: "]") else { return nil }
+        let marker = String(text[start.lowerBound...end])
+        return marker.wholeMatch(of: #/\[c\d+-(main|side)-\d+\]/#) == nil ? nil : marker
     }
 }

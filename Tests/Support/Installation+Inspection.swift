@@ -32,6 +32,14 @@ extension Installation {
         }
     }
 
+    /// The newest event that is for everybody, among the last hundred.
+    package func lastEvent(of session: String) async throws -> StreamID {
+        let key = RedisArgument.text("argus:{0}:events:\(session)")
+        let reply = try await redis.command("XREVRANGE", key, "+", "-", "COUNT", 100)
+        let entry = reply.array?.first { $0.array?.last?.pairs["to"] == nil }
+        return entry?.array?.first?.text.flatMap { StreamID($0) } ?? .zero
+    }
+
     /// What waits for delivery to a chat of the channel `test`, which nobody serves: so all that was ever said to it.
     package func outbox(_ chat: String) async throws -> [Reply] {
         try await entries("argus:{0}:outbox:test:\(chat)").compactMap { entry in
