@@ -31,15 +31,16 @@ final class AppServerProcess {
 
     /// Starts on the loop's own thread, which lives as long as the host: the child dies with it.
     static func start(
-        _ configuration: RuntimeHostConfiguration, waiter: NIOThreadPool, loop: any EventLoop, handlers: Handlers
+        _ configuration: RuntimeHostConfiguration, marker: String, waiter: NIOThreadPool, loop: any EventLoop,
+        handlers: Handlers
     ) throws -> EventLoopFuture<NIOLoopBound<AppServerProcess>> {
         loop.preconditionInEventLoop()
-        let process = try spawn(configuration)
+        let process = try spawn(configuration, marker: marker)
         // A channel for each, so that an error in one takes nothing from another.
         let input = pipe(loop, handlers.input).takingOwnershipOfDescriptor(output: process.input)
         let output = pipe(loop, handlers.output).takingOwnershipOfDescriptor(input: process.output)
         let error = pipe(loop, handlers.error).takingOwnershipOfDescriptor(input: process.error)
-        let (pid, marker) = (process.pid, configuration.marker)
+        let pid = process.pid
         let ended = waiter.runIfActive(eventLoop: loop) { ProcessSweeper.waitAndSweep(pid, marker: marker) }
         return input.and(output).and(error).map { channels, _ in
             NIOLoopBound(
@@ -82,9 +83,13 @@ final class AppServerProcess {
         kill(-pid, SIGKILL)
     }
 
-    private static func spawn(_ configuration: RuntimeHostConfiguration) throws(ArgusError) -> argus_process {
-        let words = ["sh", "-lc", configuration.runtimeCommand]
-        let variables = RuntimeEnvironment.make(configuration).map { "\($0.key)=\($0.value)" }
+    private static func spawn(
+        _ configuration: RuntimeHostConfiguration, marker: String
+    ) throws(ArgusError) -> argus_process {
+        // A login shell sets PATH anew: what the host itself finds shall be found all the same.
+        let path = "PATH=\"$PATH:$\(RuntimeEnvironment.pathVariable)\"; export PATH\n"
+        let words = ["sh", "-lc", path + configuration.runtimeCommand]
+        let variables = RuntimeEnvironment.make(configuration, marker: marker).map { "\($0.key)=\($0.value)" }
         var argv: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         var envp: [UnsafeMutablePointer<CChar>?] = variables.map { strdup($0) } + [nil]
         defer { for pointer in argv + envp { free(pointer) } }
@@ -101,12 +106,13 @@ final class AppServerProcess {
 
 enum RuntimeEnvironment {
     static let markerVariable = "ARGUS_RUNTIME_OF"
+    static let pathVariable = "ARGUS_HOST_PATH"
     /// The gateway's own, none of the runtime's business.
     private static let withheld = [
         "ARGUS_LINK_SECRET", "ARGUS_TOKEN", "ARGUS_REDIS_URL", "TELEGRAM_BOT_TOKEN", "ARGUS_HOST_LOG",
     ]
 
-    static func make(_ configuration: RuntimeHostConfiguration) -> [String: String] {
+    static func make(_ configuration: RuntimeHostConfiguration, marker: String) -> [String: String] {
         var environment = configuration.environment
         for name in withheld { environment[name] = nil }
         environment["HOME"] = configuration.home
@@ -115,7 +121,8 @@ enum RuntimeEnvironment {
         environment["ARGUS_SESSION_ID"] = configuration.session.rawValue
         environment["ARGUS_NODE_ID"] = "runtime:\(configuration.session)"
         environment["PWD"] = configuration.workspace
-        environment[markerVariable] = configuration.marker
+        environment[pathVariable] = environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
+        environment[markerVariable] = marker
         return environment
     }
 }

@@ -33,13 +33,16 @@ extension HostCore {
         let handlers = AppServerProcess.Handlers(
             input: InputHandler(self), output: OutputHandler(self), error: ErrorHandler(self))
         do {
-            try AppServerProcess.start(configuration, waiter: waiter, loop: loop, handlers: handlers)
-                .assumeIsolated().whenComplete { result in
-                    switch result {
-                    case .success(let process): self.spawned(process.value)
-                    case .failure(let error): self.startFailed("\(error)")
-                    }
+            let marker = configuration.marker + Cursor.host(of: machine.generation)
+            try AppServerProcess.start(
+                configuration, marker: marker, waiter: waiter, loop: loop, handlers: handlers
+            )
+            .assumeIsolated().whenComplete { result in
+                switch result {
+                case .success(let process): self.spawned(process.value)
+                case .failure(let error): self.startFailed("\(error)")
                 }
+            }
         } catch {
             startFailed("\(error)")
         }
@@ -81,12 +84,14 @@ extension HostCore {
             take(line)
         }
         if !isOutputPaused { pauseOutput(true) }
+        // Who stops doesn't wait for the worker to make room.
+        if isStopping { finishIfEnded() }
     }
 
     private func pauseOutput(_ isPaused: Bool) {
         isOutputPaused = isPaused
         _ = process?.output.setOption(.autoRead, value: !isPaused)
-        logger.debug("output", metadata: ["paused": "\(isPaused)"])
+        if !isPaused, endReason != nil { limitLastOutput() }
     }
 
     private func take(_ line: LineSplitter.Line) {
@@ -125,6 +130,12 @@ extension HostCore {
             pump()
             return
         }
+        limitLastOutput()
+    }
+
+    /// The process is gone: what is in the pipe is read, but nobody waits for a stranger that holds it open.
+    private func limitLastOutput() {
+        guard let process else { return }
         loop.assumeIsolated().scheduleTask(in: Self.outputDeadline) {
             // While the journal is full the rest of the output waits in the pipe for as long as it takes.
             guard self.process === process, !self.isOutputPaused || self.isStopping else { return }

@@ -71,6 +71,10 @@ final class HostCore: @unchecked Sendable {
         let isInit = getpid() == 1
         ticking = loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
             self.machine.expire(now: Self.now)
+            if !self.files.areInPlace {
+                self.logger.warning("the files of this session were removed, so its runtime host ends")
+                self.stop()
+            }
             if isInit { ProcessSweeper.reapOrphans(except: self.process?.pid) }
         }
         startRuntime()

@@ -39,6 +39,13 @@ final class HostFiles: Sendable {
         close(lock)
     }
 
+    /// Whether the lock still has its name: else the session was removed, and another host may serve it by now.
+    var areInPlace: Bool {
+        var (ours, named) = (stat(), stat())
+        return fstat(lock, &ours) == 0 && stat(path + ".lock", &named) == 0 && ours.st_ino == named.st_ino
+            && ours.st_dev == named.st_dev
+    }
+
     /// Lets another host in. Nothing may be remembered after it.
     func release() {
         flock(lock, LOCK_UN)

@@ -9,6 +9,7 @@ enum ProcessSweeper {
     /// Blocks until the process has ended and nothing of it runs any more; returns the reason of its end.
     static func waitAndSweep(_ pid: pid_t, marker: String) -> String {
         let status = argus_wait(pid)
+        guard status >= 0 else { return "an end that nobody saw" }
         // Not reaped yet, so the group's number is still ours.
         kill(-pid, SIGTERM)
         sweep(marker: marker, except: pid)
@@ -18,7 +19,7 @@ enum ProcessSweeper {
         return signal == 0 ? "exit code \((status >> 8) & 0xFF)" : "signal \(signal)"
     }
 
-    /// Everything that carries the marker: SIGTERM, a moment, SIGKILL.
+    /// Everything whose marker begins so: SIGTERM, a moment, SIGKILL.
     static func sweep(marker: String, except pid: pid_t = 0) {
         var signal = SIGTERM
         for step in 0..<(2 * graceSteps) {
@@ -30,9 +31,9 @@ enum ProcessSweeper {
         }
     }
 
-    /// Living processes of this user whose environment holds the marker.
+    /// Living processes of this user whose environment holds a marker that begins so.
     static func marked(_ marker: String) -> [pid_t] {
-        let wanted = Array("\0\(RuntimeEnvironment.markerVariable)=\(marker)\0".utf8)
+        let wanted = Array("\0\(RuntimeEnvironment.markerVariable)=\(marker)".utf8)
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return names.compactMap { pid_t($0) }.filter { process in
             guard process != getpid(), let environment = contents("/proc/\(process)/environ") else { return false }

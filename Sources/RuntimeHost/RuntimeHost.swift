@@ -68,7 +68,7 @@ package final class RuntimeHost: ReadyService {
             stop()
         }
         try? await server.close()
-        if case .socket(let path) = configuration.endpoint { unlink(path) }
+        if case .socket(let path) = configuration.endpoint, files.areInPlace { unlink(path) }
         try? await loop.submit { core.end() }.get()
         try? await waiter.shutdownGracefully()
         files.release()

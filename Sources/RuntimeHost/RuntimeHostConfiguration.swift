@@ -88,11 +88,12 @@ package struct RuntimeHostConfiguration: Sendable {
         }
     }
 
-    /// Stands in the environment of everything the app-server starts, so that it is found when its parents are gone.
+    /// With what one host adds to it, it stands in the environment of everything the app-server starts, which is found
+    /// by it when its parents are gone.
     var marker: String {
         switch endpoint {
-        case .socket(let path): path
-        case .address(let host, let port): "\(host):\(port)/\(session)"
+        case .socket(let path): "\(path)#"
+        case .address(let host, let port): "\(host):\(port)/\(session)#"
         }
     }
 }

@@ -154,30 +154,6 @@ struct RuntimeHostTests {
         }
     }
 
-    @Test("Q ends the host with everything the app-server started, also in sessions of their own")
-    func quit() async throws {
-        let fixture = try HostFixture(command: "setsid sleep 300 & (sleep 300 &) ; %")
-        try await fixture.run { host in
-            let worker = try await fixture.connect()
-            _ = try await worker.attach()
-            #expect(ProcessSweeper.marked(fixture.configuration.marker).count >= 3)
-            await worker.send(.quit)
-            await worker.waitUntilClosed()
-        }
-        try await eventually("all processes are gone") { !fixture.hasProcesses }
-        #expect(!FileManager.default.fileExists(atPath: fixture.socket))
-    }
-
-    @Test("A process that ignores SIGTERM is killed after its grace")
-    func stubborn() async throws {
-        let fixture = try HostFixture(command: "trap '' TERM; (%); sleep 300")
-        try await fixture.run { _ in
-            let worker = try await fixture.connect()
-            _ = try await worker.attach()
-        }
-        #expect(!fixture.hasProcesses)
-    }
-
     @Test("An app-server that can't be started is reported, and tried again")
     func cannotStart() async throws {
         let fixture = try HostFixture(command: "echo no luck >&2; test -e ready && % ; exit 3")
