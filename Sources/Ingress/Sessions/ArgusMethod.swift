@@ -49,7 +49,9 @@ enum ArgusMethod {
             if let channel = try optionalName("channel", of: source, as: "source.channel"),
                 let chat = try optionalName("chatKey", of: source, as: "source.chatKey")
             {
-                turn.append(("source", ["channel": .string(channel), "chatKey": .string(chat)]))
+                // Clients of the original also say `tg`.
+                let known = channel == "tg" ? "telegram" : channel
+                turn.append(("source", ["channel": .string(known), "chatKey": .string(chat)]))
             }
         }
         return .object(turn)

@@ -6,7 +6,7 @@ import Logging
 import NIOCore
 
 /// What one client sends, from frames to inbox entries, and what it is told when that fails.
-struct ClientInputs {
+struct ClientInputs: Sendable {
     private let gateway: SessionGateway
     private let member: FeedMember
     private var pipeline: EnqueuePipeline
@@ -25,7 +25,14 @@ struct ClientInputs {
         gateway.logger.log(level: level, message, metadata: metadata.merging(names) { $1 })
     }
 
-    mutating func take(_ frames: [ByteBuffer]) async {
+    /// Enqueues what the frames say; returns itself for the next ones.
+    func taking(_ frames: [ByteBuffer]) async -> ClientInputs {
+        var next = self
+        await next.take(frames)
+        return next
+    }
+
+    private mutating func take(_ frames: [ByteBuffer]) async {
         var items: [EnqueuePipeline.Item] = []
         for frame in frames {
             switch ClientMessage.read(frame) {

@@ -10,7 +10,7 @@ import NIOCore
 /// What came together is sent to Redis in one piece, and the next only after all of it is answered: so nothing can
 /// overtake, and while Redis is slow the socket's queue fills up and the client is no longer read. After a failure
 /// everything from the first failed input on is sent again under the same keys, which Redis takes once.
-struct EnqueuePipeline {
+struct EnqueuePipeline: Sendable {
     /// An input with all its names.
     struct Item: Sendable {
         let entry: InboxEntry

@@ -11,7 +11,7 @@ import NIOCore
 ///
 /// It holds nothing that matters beyond the connection: inputs are in Redis when they are accepted, and what the
 /// client hears comes from there.
-struct SessionConnection {
+struct SessionConnection: Sendable {
     let gateway: SessionGateway
     let socket: WebSocket
     let client: ClientID
@@ -22,11 +22,13 @@ struct SessionConnection {
         self.client = gateway.nextClient()
     }
 
+    /// This task stays while the connection is idle, and a task keeps the memory of its deepest call until it ends, some
+    /// KiB for one to Redis. So whatever talks to Redis runs in a child task.
     func run() async {
         gateway.metrics.connections.add(1)
         defer { gateway.metrics.connections.add(-1) }
         do {
-            let (session, member) = try await attach()
+            let (session, member) = try await attachApart()
             await serve(session, member)
         } catch let close as WebSocketClose {
             socket.close(close)
@@ -37,6 +39,11 @@ struct SessionConnection {
         }
         // Redis may have attached it and the answer been lost.
         if let session = gateway.attached.withLockedValue({ $0[client] }) { await leave(session) }
+    }
+
+    private func attachApart() async throws -> (SessionID, FeedMember) {
+        async let attached = attach()
+        return try await attached
     }
 
     private func attach() async throws -> (SessionID, FeedMember) {
@@ -98,7 +105,10 @@ struct SessionConnection {
 
     private func serve(_ session: SessionID, _ member: FeedMember) async {
         var inputs = ClientInputs(gateway: gateway, session: session, member: member)
-        while case let frames = await socket.inbound.next(), !frames.isEmpty { await inputs.take(frames) }
+        while case let frames = await socket.inbound.next(), !frames.isEmpty {
+            async let later = inputs.taking(frames)
+            inputs = await later
+        }
         gateway.feeds.leave(session, member)
         if socket.isQuiescing { socket.close(.restarting) }
     }
