@@ -36,13 +36,15 @@ enum PrivateRedis {
         return binary
     }
 
-    private static func escaped(_ path: String) -> String {
+    /// For a URL: all but visible ASCII becomes %XX, and what has a meaning there.
+    static func escaped(_ path: String) -> String {
         var result = ""
         for byte in path.utf8 {
             switch byte {
-            case UInt8(ascii: "%"), UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: " "):
-                result += "%" + String(byte, radix: 16, uppercase: true)
-            default: result += String(decoding: [byte], as: UTF8.self)
+            case 0x21...0x7E where !"%?#".utf8.contains(byte): result.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let digits = String(byte, radix: 16, uppercase: true)
+                result += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
             }
         }
         return result

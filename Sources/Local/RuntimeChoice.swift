@@ -41,8 +41,9 @@ package struct RuntimeFacts: Sendable {
 extension RuntimeChoice {
     package static func make(_ facts: RuntimeFacts) throws(ArgusError) -> RuntimeChoice {
         if let command = facts.command {
+            let flag = facts.wanted.map { ", which wins over --runtime \($0.rawValue)" } ?? ""
             return RuntimeChoice(
-                command: command, environment: [:], explanation: ["runtime: \(command) (ARGUS_RUNTIME_CMD)"])
+                command: command, environment: [:], explanation: ["runtime: \(command) (ARGUS_RUNTIME_CMD\(flag))"])
         }
         switch facts.wanted {
         case .demo: return demo(facts, because: "asked for with --runtime demo")

@@ -66,6 +66,12 @@ struct SupervisionTests {
         #expect(!RoleLog.isWarning("2026-11-24T21:33:19.042Z info worker error rate=0"))
     }
 
+    @Test("The URL of the private Redis leads to its socket, whatever the home is called")
+    func socketURL() {
+        #expect(
+            PrivateRedis.escaped("/home/josé/my ?#%/\u{1}x\"'$") == "/home/jos%C3%A9/my%20%3F%23%25/%01x\"'$")
+    }
+
     @Test("The home is locked: a second one is told who is there")
     func lock() throws {
         let folder = try TemporaryDirectory("home")
