@@ -1,4 +1,5 @@
 import ArgumentParser
+import ArgusChat
 import ArgusCore
 import ArgusQueue
 import ArgusService
@@ -19,7 +20,7 @@ struct QueueCommand: AsyncParsableCommand {
             try await RedisQuestion.ask(redis, home: home) { queue, _ in
                 let letters = try await queue.deadLetters()
                 if letters.isEmpty { print("no dead letters") }
-                for letter in letters { print("\(letter.name)  \(letter.what) of \(letter.session): \(letter.reason)") }
+                for letter in letters { print(letter.line) }
             }
         }
     }
@@ -53,6 +54,14 @@ struct QueueCommand: AsyncParsableCommand {
                 try letter.report(try await queue.drop(shard: letter.shard, id: letter.id))
             }
         }
+    }
+}
+
+extension DeadLetter {
+    /// For a terminal: what others wrote in it can't do anything there.
+    var line: String {
+        let text = "\(name)  \(what) of \(session): \(reason)"
+        return TerminalText.oneLine(text, limit: 500)
     }
 }
 

@@ -65,6 +65,6 @@ enum StatusReport {
 
     private static func deadLines(_ letters: [DeadLetter]) -> [String] {
         ["dead      \(letters.count)" + (letters.isEmpty ? "" : " (argus queue dead lists them)")]
-            + letters.prefix(5).map { "          \($0.name) \($0.what) of \($0.session): \($0.reason)" }
+            + letters.prefix(5).map { "          " + $0.line }
     }
 }

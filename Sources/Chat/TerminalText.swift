@@ -1,5 +1,5 @@
 /// What others wrote, made harmless for a terminal.
-enum TerminalText {
+package enum TerminalText {
     /// Without control characters but newline and tab: an escape sequence in an answer must not move the cursor, set
     /// the title or fill the clipboard.
     static func clean(_ text: String) -> String {
@@ -9,7 +9,7 @@ enum TerminalText {
         return String(result)
     }
 
-    static func oneLine(_ text: String, limit: Int) -> String {
+    package static func oneLine(_ text: String, limit: Int) -> String {
         let line = clean(text).split(whereSeparator: \.isNewline).joined(separator: " ")
         return line.count > limit ? line.prefix(limit) + "…" : line
     }

@@ -1,4 +1,5 @@
 import ArgusCore
+import Glibc
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
@@ -93,12 +94,19 @@ final class RedisConnector: Sendable {
                 complaint.raise(end.cause)
             } catch {
                 if Task.isCancelled { return }
-                let cause = error as? ArgusError ?? ArgusError(.unavailable, "\(error)")
+                let cause = error as? ArgusError ?? ArgusError(.unavailable, Self.words(error))
                 complaint.raise(cause)
                 refuse(cause)
             }
             do { try await Task.sleep(for: backoff.next()) } catch { return }
         }
+    }
+
+    /// What the system said, without the addresses NIO wraps around it.
+    private static func words(_ error: any Error) -> String {
+        let first = (error as? NIOConnectionError)?.connectionErrors.first?.error ?? error
+        guard let system = first as? IOError else { return "\(first)" }
+        return String(cString: strerror(system.errnoCode))
     }
 
     private func connect() async throws -> Ready {
