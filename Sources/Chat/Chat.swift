@@ -62,6 +62,9 @@ package enum Chat {
                             ? "argus chat: the ingress wants a token: set ARGUS_TOKEN to the one it was started with"
                             : "argus chat: \(closed?.reason ?? "refused"). --session default is the main session")
                 }
+                if closed?.code == 1001, closed?.reason == "Session deleted" {
+                    return await terminal.fail("argus chat: this session was deleted; start again for another one")
+                }
                 await terminal.disconnected()
             } catch  where !wasConnected {
                 return await terminal.fail(

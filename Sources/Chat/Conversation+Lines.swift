@@ -7,7 +7,7 @@ extension Conversation {
           /new            a new thread
           /threads        your threads; /open N goes to one of them
           /main           back to the main thread
-          /stop           stop the running turn (Ctrl-C does the same)
+          /stop           stop the running turn, and drop what waits behind it (Ctrl-C does the same)
           /quit           leave (Ctrl-C twice, Ctrl-D); the assistant goes on without you
           y, n, a         while a question is open: yes, no, and always in this session
 

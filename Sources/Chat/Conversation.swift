@@ -201,7 +201,7 @@ struct Conversation {
         completed.append(id)
         if completed.count > 64 { completed.removeFirst() }
         runningTurn = nil
-        requests = []
+        withdrawQuestions()
         var text = printer.finish(turn)
         if turn?["status"]?.string == "failed" { failures += 1 }
         if awaited == .turn(id) { awaited = .nothing }
@@ -234,7 +234,7 @@ struct Conversation {
         guard let thread, runningTurn != nil || awaited != .nothing else {
             return [.show("\n" + style.dim("(Ctrl-C once more, or /quit, leaves)") + "\n"), .prompt]
         }
-        requests = []
+        withdrawQuestions()
         return [.show("\n" + style.dim("(stopping; Ctrl-C once more leaves)") + "\n")]
             + call(.cancel, "argus/turn/cancel", ["threadId": .string(thread)])
     }

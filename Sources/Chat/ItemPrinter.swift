@@ -29,6 +29,9 @@ struct ItemPrinter {
             return line(style.dim("(the runtime was restarted: \(text(params?["reason"])); the turn is looked into)"))
         case "argus/gap", "argus/replay/truncated":
             return line(style.dim("(some of what was said meanwhile is not kept any more)"))
+        case "argus/event/tooLarge":
+            let size = params?["bytes"]?.int.map { "\($0) bytes" } ?? "its size"
+            return line(style.dim("(something of \(size) was too large to be passed on)"))
         default: return ""
         }
     }

@@ -13,6 +13,8 @@ struct ServerRequest: Sendable {
     let id: String
     let kind: Kind
     let question: String
+    /// The conversation it belongs to, which may be another than the one shown.
+    var thread: String?
 }
 
 enum Decision: Equatable { case yes, no, always, cancel }
@@ -21,14 +23,17 @@ extension Conversation {
     /// A server request: shown to the person, or refused when this chat doesn't know its kind.
     mutating func ask(_ message: RPCMessage) -> [Effect] {
         guard let id = message.id?.text, let method = message.method else { return [] }
-        guard let request = Self.request(id, method, message.params) else {
+        guard var request = Self.request(id, method, message.params) else {
             let error = #"{"code":-32601,"message":"argus chat cannot answer this"}"#
             return [.send(#"{"id":\#(id),"error":\#(error)}"#)]
         }
         // After a reconnect it may come a second time.
         guard !requests.contains(where: { $0.id == id }) else { return [] }
+        request.thread = message.params?["threadId"]?.string
         requests.append(request)
-        let shown: [Effect] = [.show(printer.breakLine() + style.question(request.question) + " ")]
+        let isHere = request.thread == nil || request.thread == thread
+        let place = isHere ? "" : style.dim("(in another conversation)") + "\n"
+        let shown: [Effect] = [.show(printer.breakLine() + place + style.question(request.question) + " ")]
         guard isLeaving else { return shown }
         return shown + [.show("no (nobody is there to ask)\n")] + decide(request, .no)
     }
@@ -44,15 +49,26 @@ extension Conversation {
         case "n", "no", "": return decide(request, .no)
         case "a", "always": return decide(request, .always)
         case "c", "cancel", "/stop": return decide(request, .cancel)
-        default: return [.show(style.question("please answer y or n: ") + " ")]
+        default:
+            let letters = request.kind == .elicitation ? "y or n" : "y, n or a"
+            return [.show(style.question("please answer \(letters):") + " ")]
         }
     }
 
     mutating func decide(_ request: ServerRequest, _ decision: Decision) -> [Effect] {
         requests.removeAll { $0.id == request.id }
         var effects: [Effect] = [.send(Self.response(request.id, Self.result(request.kind, decision)))]
-        if let next = requests.first { effects.append(.show(style.question(next.question) + " ")) }
+        if let next = requests.first {
+            effects.append(.show(style.question(next.question) + " "))
+        } else if runningTurn == nil {
+            effects.append(.prompt)
+        }
         return effects
+    }
+
+    /// The turn of the thread shown is over or stopped, and with it what it asked.
+    mutating func withdrawQuestions() {
+        requests.removeAll { $0.thread == nil || $0.thread == thread }
     }
 
     /// Answered elsewhere, or no longer of interest.

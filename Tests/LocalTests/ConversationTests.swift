@@ -69,6 +69,18 @@ struct ConversationTests {
         #expect(chat.requests.isEmpty)
     }
 
+    @Test("A question of another conversation says so, and outlives the turns of this one")
+    func approvalElsewhere() {
+        var chat = opened()
+        let shown = chat.receive(approvalRequest.replacing(#""threadId":"t1""#, with: #""threadId":"t2""#)).shown
+        #expect(shown.hasPrefix("(in another conversation)\n? run"))
+        _ = chat.receive(completed("u1"))
+        #expect(chat.typed("y").sent == [#"{"id":"r7","result":{"decision":"accept"}}"#])
+        _ = chat.receive(approvalRequest)
+        _ = chat.receive(completed("u2"))
+        #expect(chat.requests.isEmpty)
+    }
+
     @Test("A question answered elsewhere is withdrawn")
     func resolved() {
         var chat = opened()
