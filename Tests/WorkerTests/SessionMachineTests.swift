@@ -223,6 +223,38 @@ struct SessionMachineTests {
         #expect(bench.machine.owesNothing)
     }
 
+    @Test("keeps a late answer about one turn from the next one")
+    func lateAnswer() {
+        var bench = MachineBench()
+        bench.linkUp()
+        bench.say("one", chat: "42")
+        bench.startTurn()
+        bench.say("two", chat: "42")
+        bench.machine.now += .seconds(1000)
+        bench.machine.tick()
+        bench.settle()
+        #expect(bench.sent.last?.message.method == "thread/turns/list")
+        bench.complete("u1", answer: "first")
+        bench.context()
+        #expect(bench.sent.last?.message.method == "turn/start")
+        bench.respond("thread/turns/list", #"{"data":[]}"#)
+        bench.respond("turn/start", #"{"turn":{"id":"u2"}}"#)
+        bench.complete("u2", answer: "second")
+        #expect(bench.outbox.map(\.text) == ["first", "second"])
+        #expect(bench.inbox.isEmpty)
+    }
+
+    @Test("gives the model each text without the space around it")
+    func trims() {
+        var bench = MachineBench()
+        bench.linkUp()
+        bench.say(" \n one \n")
+        bench.startTurn()
+        let input = bench.sent.last?.message.params?["input"]?.elements.first?["text"]?.string
+        #expect(input?.hasSuffix("one") == true)
+        #expect(input?.hasSuffix("\n one") == false)
+    }
+
     @Test("starts a new thread for a name after /new, in the inbox's order")
     func newThread() {
         var bench = MachineBench()
@@ -237,6 +269,19 @@ struct SessionMachineTests {
         #expect(bench.names["main"] == nil)
         bench.line(#"{"id":1,"result":{"thread":{"id":"t2"}}}"#, requestID: starts[1])
         #expect(bench.names["main"].map { String(buffer: $0) } == "t2")
+    }
+
+    @Test("keeps a thread that was started before /new from its name, also with another owner")
+    func newThreadAndTakeOver() {
+        var bench = MachineBench()
+        bench.linkUp()
+        bench.say("one")
+        bench.context()
+        bench.enter(.new, ["thread": "name:main"])
+        bench.takeOver()
+        bench.linkUp(first: 1, last: bench.sequence)
+        bench.respond("thread/start", #"{"thread":{"id":"t1"}}"#)
+        #expect(bench.names["main"] == nil)
     }
 
     @Test("tells the person when the runtime does not start, and keeps the input")

@@ -32,6 +32,9 @@ package struct Lane: Sendable {
         case refused
     }
 
+    /// More than a chat shows of one reply (50 messages), so that the chat is who says what was left out.
+    private static let answerLimit = 262_144
+
     package internal(set) var row: LaneRow?
     package private(set) var waiting: [TurnInput] = []
     package private(set) var running: [TurnInput] = []
@@ -172,7 +175,7 @@ package struct Lane: Sendable {
 
     package mutating func spoke(_ text: String) -> [Action] {
         guard row != nil else { return [] }
-        row?.answer = String(text.prefix(65_536))
+        row?.answer = String(text.prefix(Self.answerLimit))
         return []
     }
 

@@ -43,7 +43,7 @@ struct ProjectContext: Sendable {
     }
 }
 
-/// The words of the prompts. Their block order is an interface (docs/protocol.md); their wording is ours.
+/// The words of the prompts. Their block order is that of the original Argus; their wording is ours.
 enum Prompt {
     /// `# Project Context`, then who the model is here, then the workspace's files.
     static func projectContext(_ context: ProjectContext, session: SessionID) -> String {
@@ -82,11 +82,16 @@ enum Prompt {
             )
         }
         if texts.count == 1 {
-            blocks.append(texts[0])
+            blocks.append(trimmed(texts[0]))
         } else {
-            let list = texts.enumerated().map { "\($0.offset + 1)) \($0.element)" }
+            let list = texts.enumerated().map { "\($0.offset + 1)) \(trimmed($0.element))" }
             blocks.append("Follow-ups (batched):\n" + list.joined(separator: "\n"))
         }
         return blocks.joined(separator: "\n\n")
+    }
+
+    private static func trimmed(_ text: String) -> String {
+        guard let last = text.lastIndex(where: { !$0.isWhitespace }) else { return "" }
+        return String(text[...last].drop(while: \.isWhitespace))
     }
 }

@@ -146,6 +146,8 @@ extension SessionMachine {
             // Its thread is being started: it goes on under a name that nobody will use again.
             let parked = "\(reference)~\(id)"
             lane.isDetached = true
+            // Another owner would know the row only.
+            lane.row?.name = nil
             lanes[parked] = lane
             if let row = lane.row {
                 effects.append(.laneDelete(lane: reference))
