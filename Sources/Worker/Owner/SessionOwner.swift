@@ -41,7 +41,7 @@ package struct SessionOwner: Sendable {
         return await withTaskGroup(of: Ending?.self) { group in
             var round = OwnerRound(owner: self, machine: machine, revision: claim.revision)
             // What the runtime says can only be understood with the whole inbox at hand.
-            while await !round.readInbox(), !Task.isCancelled { try? await Task.sleep(for: .milliseconds(100)) }
+            while await !round.readInbox(), !Task.isCancelled { continue }
             group.addTask {
                 await keeper.run()
                 return nil
@@ -83,8 +83,10 @@ struct OwnerRound: Sendable {
     }
 
     mutating func run(_ keeper: LinkKeeper, idleAfter linger: Duration) async -> SessionOwner.Ending {
-        while !hasLost {
+        while true {
             await flush(keeper)
+            // Fenced, or a commit's answer was lost: who claims it next reads all of it from Redis.
+            if hasLost { return await release() }
             if machine.isRemoved { return await remove() }
             let mail = await owner.mailbox.next()
             if mail.isLost { return .lost }
@@ -96,7 +98,6 @@ struct OwnerRound: Sendable {
             await take(mail)
             if let ending = await rest(linger, isTick: mail.isTick) { return ending }
         }
-        return .lost
     }
 
     private mutating func take(_ mail: Mail) async {
@@ -134,6 +135,8 @@ struct OwnerRound: Sendable {
                 if entries.count < SessionOwner.inboxBatchCount { return true }
             } catch {
                 owner.mailbox.signal { $0.isWoken = true }
+                // A Redis that refuses at once must not make a busy loop.
+                try? await Task.sleep(for: .milliseconds(100))
                 return false
             }
         }
