@@ -15,6 +15,7 @@ enum Scripts {
     static let outbox = make("outbox", PackageResources.outbox_lua, lease)
     static let deliver = make("deliver", PackageResources.deliver_lua, lease, bury)
     static let replay = make("replay", PackageResources.replay_lua, lease)
+    static let describe = make("describe", PackageResources.describe_lua)
     static let sweep = make("sweep", PackageResources.sweep_lua)
 
     private static let lease = PackageResources.lease_lua

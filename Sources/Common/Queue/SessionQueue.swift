@@ -85,6 +85,11 @@ package struct SessionQueue: Sendable {
         }
     }
 
+    /// Notes what runs a session (JSON), for people. Nothing is written when the session is gone.
+    package func describe(_ session: SessionID, runtime: String) async throws {
+        _ = try await redis.eval(Scripts.describe, keys: [keys.session(session)], arguments: [.text(runtime)])
+    }
+
     /// Deletes all of a session. False: fenced, another worker owns it now.
     package func remove(_ session: SessionID, _ token: FencingToken) async throws -> Bool {
         let shard = keys.shard(of: session)

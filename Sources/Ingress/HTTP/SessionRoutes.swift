@@ -1,3 +1,4 @@
+import ArgusAppServer
 import ArgusCore
 import ArgusQueue
 import Hummingbird
@@ -24,14 +25,20 @@ struct SessionRoutes: Sendable {
     private func list() async throws -> Response {
         let records = try await gateway.queue.sessions()
         let rows = records.map { record in
-            (name: record.name ?? "argus-session-\(record.id)", isRunning: record.owner != nil, id: record.id)
+            let runtime = record.fields["runtime"].flatMap { try? JSONSlice.parse($0) }
+            let name = record.name ?? runtime?["name"]?.string ?? "argus-session-\(record.id)"
+            return (
+                name: name, isRunning: record.owner != nil, id: record.id,
+                container: runtime?["container"]?.string.map { JSON.string($0) } ?? .null
+            )
         }
         let sorted = rows.sorted { ($0.isRunning ? 0 : 1, $0.name) < ($1.isRunning ? 0 : 1, $1.name) }
         return .json([
             "sessions": .array(
                 sorted.map { row in
                     [
-                        "sessionId": .string(row.id.rawValue), "containerId": nil, "name": .string(row.name),
+                        "sessionId": .string(row.id.rawValue), "containerId": row.container,
+                        "name": .string(row.name),
                         "status": row.isRunning ? "running" : "idle", "runtimeLayout": "root_argus_v1",
                     ]
                 })

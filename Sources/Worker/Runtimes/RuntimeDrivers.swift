@@ -49,7 +49,7 @@ struct RuntimeDrivers {
             journalLimitBytes: configuration.journalLimitBytes)
         let driver = DockerDriver(
             settings, client: client, connectTimeout: configuration.connectTimeout, group: group, logger: logger,
-            installation: installation)
+            installation: installation, describe: { try await queue.describe($0, runtime: $1) })
         let sweeper = ContainerSweeper(
             docker: configuration.docker, pool: configuration.pool, idleTimeout: configuration.idleTimeout,
             client: client, queue: queue, installation: installation, logger: logger)

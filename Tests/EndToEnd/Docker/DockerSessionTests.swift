@@ -90,6 +90,9 @@ struct DockerSessionTests {
             let tape = try await EventTape.attach(ingress)
             try await tape.enqueue("hello")
             try await tape.until("turn/completed", within: .seconds(40))
+            let id = try await engine.run("inspect", "-f", "{{.Id}}", "\(prefix)-\(tape.session)")
+            let list = try await HTTP.get("\(ingress.http)/sessions").text
+            #expect(list.contains("\"containerId\":\"\(id)\",\"name\":\"\(prefix)-\(tape.session)\""), "\(list)")
             let answer = try await HTTP.delete("\(ingress.http)/sessions/\(tape.session)")
             #expect(answer.status == 200)
             #expect(try await engine.run("ps", "-aq", "--filter", "name=\(prefix)") == "")

@@ -15,6 +15,8 @@ package struct DockerDriver: RuntimeDriver {
     private let connectTimeout: Duration
     /// What tells the containers of this installation from others on the same engine.
     private let installation: @Sendable () async throws -> String
+    /// Told which container a session has, for lists. Not waited for by anything that matters.
+    private let describe: @Sendable (SessionID, _ runtime: String) async throws -> Void
     private let group: any EventLoopGroup
     private let logger: Logger
 
@@ -23,12 +25,14 @@ package struct DockerDriver: RuntimeDriver {
 
     init(
         _ settings: ContainerSpec.Settings, client: DockerClient, connectTimeout: Duration, group: any EventLoopGroup,
-        logger: Logger, installation: @escaping @Sendable () async throws -> String
+        logger: Logger, installation: @escaping @Sendable () async throws -> String,
+        describe: @escaping @Sendable (SessionID, _ runtime: String) async throws -> Void
     ) {
         self.settings = settings
         self.client = client
         self.connectTimeout = connectTimeout
         self.installation = installation
+        self.describe = describe
         self.group = group
         self.logger = logger
         pull = ImagePull(image: settings.docker.image, client: client, logger: logger)
@@ -51,7 +55,12 @@ package struct DockerDriver: RuntimeDriver {
             case .refuse: throw DockerFailure.nameTaken(spec)
             case .connect(let address):
                 attempt.address = address
-                if let channel = try await self.connect(to: address, configure) { return channel }
+                guard let channel = try await self.connect(to: address, configure) else { break }
+                let runtime: JSON = [
+                    "driver": "docker", "container": .string(container?.id ?? ""), "name": .string(spec.name),
+                ]
+                try? await describe(request.session, runtime.text)
+                return channel
             case .wait:
                 try await checkRestarts(container, attempt, isLast: false)
                 try await Task.sleep(for: .milliseconds(50))
