@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 BINARY := .build/release/argus
 FORMATTED := Package.swift Sources Tests
 
-.PHONY: help run build test bench fmt lint check tidy codex base-images setup clean
+.PHONY: help run build test bench chaos fmt lint check tidy codex base-images setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,11 @@ test: setup ## all tests, with their own Redis servers (and the real Codex, if P
 
 bench: build ## speed and memory with the demo runtime, as ratios in one run
 	@scripts/bench $(ARGS)
+
+chaos: setup ## kill and stop everything at random for 2 minutes, then let an oracle judge (ARGS="--seconds 1800 --seed 7")
+	@swift build --product argus
+	@swift build --product argus-chaos
+	@.build/debug/argus-chaos $(ARGS)
 
 fmt: ## bring all Swift files into form
 	@swift format format --in-place --recursive --parallel $(FORMATTED)
