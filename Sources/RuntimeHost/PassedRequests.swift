@@ -6,7 +6,7 @@
 /// The integer that stands in the app-server's line for a request is never given out twice in a host's life.
 struct PassedRequests {
     /// Answered ids are remembered up to so many; above it the oldest go, which a settled entry's `forget` makes rare.
-    static let limit = 100_000
+    let limit: Int
 
     private var known: [String: Bool] = [:]
     private var byEntry: [String: [String]] = [:]
@@ -15,6 +15,10 @@ struct PassedRequests {
     private var orderHead = 0
     private var awaiting: [Int: String] = [:]
     private var nextNumber = 1
+
+    init(limit: Int = 100_000) {
+        self.limit = limit
+    }
 
     /// Passed on and neither answered nor forgotten, in the order they were passed.
     var unanswered: [String] {
@@ -65,8 +69,8 @@ struct PassedRequests {
         known[id] = isAnswered
         byEntry[Self.entry(of: id), default: []].append(id)
         order.append(id)
-        while known.count > Self.limit, orderHead < order.count { dropOldest() }
-        if orderHead > Self.limit || order.count - orderHead > 2 * Self.limit { compact() }
+        while known.count > limit, orderHead < order.count { dropOldest() }
+        if orderHead > limit || order.count - orderHead > 2 * limit { compact() }
     }
 
     private mutating func dropOldest() {

@@ -16,12 +16,12 @@ struct HostFixture {
 
     /// - Parameter command: `%` stands for the demo runtime.
     init(
-        command: String = "%", lineLimitBytes: Int = 1 << 20, journalLimitBytes: Int = 1 << 20
+        command: String = "%", lineLimitBytes: Int = 1 << 20, journalLimitBytes: Int = 1 << 20, listen: String? = nil
     ) throws {
         directory = try TemporaryDirectory("host")
         let demo = "exec \(try ArgusProcess.binary) demo-runtime"
         configuration = try RuntimeHostConfiguration.load(
-            session: "s1", socket: directory.file("run/host.sock"), listen: nil,
+            session: "s1", socket: listen == nil ? directory.file("run/host.sock") : nil, listen: listen,
             environment: [
                 "ARGUS_LINK_SECRET": "s3cret", "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": directory.path,
                 "ARGUS_RUNTIME_CMD": command.replacingOccurrences(of: "%", with: demo),

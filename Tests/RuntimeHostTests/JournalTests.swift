@@ -137,12 +137,13 @@ struct PassedRequestsTests {
 
     @Test("What nobody forgets stays bounded, and unanswered ids stay")
     func bounded() {
-        var passed = PassedRequests()
+        let limit = 1000
+        var passed = PassedRequests(limit: limit)
         _ = passed.pass(request: "waiting.0")
-        for number in 0..<(3 * PassedRequests.limit) { passed.pass("e\(number).1") }
-        #expect(passed.count <= PassedRequests.limit + 1)
+        for number in 0..<(3 * limit) { passed.pass("e\(number).1") }
+        #expect(passed.count <= limit + 1)
         #expect(passed.contains("waiting.0"))
-        #expect(passed.contains("e\(3 * PassedRequests.limit - 1).1"))
+        #expect(passed.contains("e\(3 * limit - 1).1"))
         #expect(!passed.contains("e0.1"))
     }
 }

@@ -16,15 +16,22 @@ actor LinkClient {
     }
 
     static func connect(_ path: String) async throws -> LinkClient {
+        try await connect { try await $0.connect(unixDomainSocketPath: path).get() }
+    }
+
+    static func connect(host: String, port: Int) async throws -> LinkClient {
+        try await connect { try await $0.connect(host: host, port: port).get() }
+    }
+
+    private static func connect(_ open: (ClientBootstrap) async throws -> any Channel) async throws -> LinkClient {
         let (frames, continuation) = AsyncStream.makeStream(of: HostFrame.self)
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(FrameCollector(continuation))
                 }
             }
-            .connect(unixDomainSocketPath: path).get()
-        return LinkClient(channel: channel, frames: frames)
+        return LinkClient(channel: try await open(bootstrap), frames: frames)
     }
 
     func send(_ frames: WorkerFrame...) {

@@ -220,6 +220,18 @@ struct RuntimeHostTests {
         }
     }
 
+    @Test("A host listens on TCP as well, and keeps its token in the home")
+    func overTCP() async throws {
+        let fixture = try HostFixture(listen: "127.0.0.1:0")
+        try await fixture.run { host in
+            let port = try #require(try await host.listeningPort())
+            let worker = try await LinkClient.connect(host: "127.0.0.1", port: port)
+            let welcome = try await worker.attach("3-0")
+            _ = try await worker.startThread(welcome.generation)
+        }
+        #expect(FileManager.default.fileExists(atPath: fixture.directory.file("home/run/s1.token")))
+    }
+
     @Test("A connection that speaks something else is closed, and the session is unharmed")
     func garbageOnTheLink() async throws {
         let fixture = try HostFixture()
