@@ -22,14 +22,24 @@ struct AccessPolicy: Sendable {
     /// Whether a page of this origin may open a WebSocket. Browsers send the header always, other clients mostly not.
     ///
     /// Without a token any page a person happens to visit could command the assistant on their machine, so then only
-    /// pages of this host, of localhost and of origins listed by name may.
+    /// pages of this address, of localhost and of origins listed by name may. A host name is no proof: its owner's DNS
+    /// can lead it here.
     func acceptsSocket(origin: String?, host: String?) -> Bool {
         guard let origin, !origin.isEmpty else { return true }
         if origins.contains(origin) { return true }
         if origins.contains("*"), token != nil { return true }
         guard let authority = origin.firstRange(of: "://").map({ origin[$0.upperBound...] }) else { return false }
-        if let host, authority.lowercased() == host.lowercased() { return true }
-        return Self.isLoopback(authority) && origins.contains("*")
+        let isLoopback = Self.isLoopback(authority)
+        if let host, authority.lowercased() == host.lowercased() {
+            return token != nil || isLoopback || Self.isAddress(authority)
+        }
+        return isLoopback && origins.contains("*")
+    }
+
+    private static func isAddress(_ authority: Substring) -> Bool {
+        if authority.hasPrefix("[") { return true }
+        let name = authority.prefix { $0 != ":" }
+        return !name.isEmpty && name.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (0x30...0x39).contains($0) }
     }
 
     private static func isLoopback(_ authority: Substring) -> Bool {

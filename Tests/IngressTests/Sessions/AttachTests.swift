@@ -82,6 +82,21 @@ struct AttachTests {
         }
     }
 
+    @Test("Without a token, a host name that leads here doesn't make its page ours")
+    func rebinding() {
+        let open = AccessPolicy(token: nil, origins: ["*"])
+        #expect(!open.acceptsSocket(origin: "http://evil.example:8080", host: "evil.example:8080"))
+        #expect(open.acceptsSocket(origin: "http://192.168.1.5:8080", host: "192.168.1.5:8080"))
+        #expect(open.acceptsSocket(origin: "http://[fe80::1]:8080", host: "[fe80::1]:8080"))
+        #expect(open.acceptsSocket(origin: "http://localhost:8080", host: "localhost:8080"))
+        #expect(
+            AccessPolicy(token: nil, origins: ["http://home.example"])
+                .acceptsSocket(origin: "http://home.example", host: "home.example"))
+        #expect(
+            AccessPolicy(token: Secret("t"), origins: ["http://home.example"])
+                .acceptsSocket(origin: "http://other.example", host: "other.example"))
+    }
+
     @Test("A client that leaves is reported, and what it missed reaches the next one")
     func leaving() async throws {
         try await IngressFixture.run { ingress in
