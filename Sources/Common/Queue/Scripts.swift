@@ -16,6 +16,7 @@ enum Scripts {
     static let deliver = make("deliver", PackageResources.deliver_lua, lease, bury)
     static let replay = make("replay", PackageResources.replay_lua, lease)
     static let describe = make("describe", PackageResources.describe_lua)
+    static let forgetDefault = make("forgetdefault", PackageResources.forgetdefault_lua)
     static let sweep = make("sweep", PackageResources.sweep_lua)
 
     private static let lease = PackageResources.lease_lua

@@ -41,7 +41,7 @@ package struct SessionQueue: Sendable {
         }
     }
 
-    /// The session of whoever names none. The same for all processes, and made anew under its old id once deleted.
+    /// The session of whoever names none. The same for all processes; after its deletion, another one.
     package func defaultSession(pool: String = "default") async throws -> SessionID {
         _ = try await redis.send(["SET", .text(keys.defaultSession), .text(SessionID.random().rawValue), "NX"])
         let reply = try await redis.send(["GET", .text(keys.defaultSession)])
@@ -92,6 +92,10 @@ package struct SessionQueue: Sendable {
 
     /// Deletes all of a session. False: fenced, another worker owns it now.
     package func remove(_ session: SessionID, _ token: FencingToken) async throws -> Bool {
+        // Its key may lie in another slot than the session's. A new one must not be mistaken for this one: what clients
+        // said to this one under keys of their own is remembered for two days.
+        _ = try await redis.eval(
+            Scripts.forgetDefault, keys: [keys.defaultSession], arguments: [.text(session.rawValue)])
         let shard = keys.shard(of: session)
         let reply = try await redis.eval(
             Scripts.remove,
