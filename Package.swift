@@ -139,7 +139,9 @@ var selectedTests: [Target] {
         tests(
             "LocalTests",
             ["ArgusLocal", "ArgusChat", "ArgusService", "ArgusCore", "ArgusAppServer", nioLocks, logging]),
-        tests("EndToEnd", ["ArgusAppServer", "ArgusRedis", "argus", subprocess, nioCore, nioPosix]),
+        tests(
+            "EndToEnd",
+            ["ArgusAppServer", "ArgusRedis", "ArgusWorker", "ArgusService", "argus", subprocess, nioCore, nioPosix]),
         tests("TidyTests", []),
     ]
     guard let chosen = Context.environment["ARGUS_TESTS"]?.split(separator: ",").map(String.init) else { return all }

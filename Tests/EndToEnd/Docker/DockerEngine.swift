@@ -91,7 +91,7 @@ final class DockerEngine: Sendable {
         await engine.removeAll(prefix)
     }
 
-    private func removeAll(_ prefix: String) async {
+    func removeAll(_ prefix: String) async {
         guard let ids = try? await run("ps", "-aq", "--filter", "name=\(prefix)") else { return }
         for id in ids.split(separator: "\n") { _ = try? await run("rm", "-f", "-v", String(id)) }
     }

@@ -31,7 +31,8 @@ struct DockerSessionTests {
             let variables = try await engine.run("exec", name, "env").split(separator: "\n").map(String.init)
             #expect(variables.contains("HANDED_ON=yes"))
             let secret = try await installation.field("secret", of: tape.session) ?? ""
-            #expect(variables.filter { $0.contains("TOKEN") || $0.contains("SECRET") } == ["ARGUS_LINK_SECRET=\(secret)"])
+            #expect(
+                variables.filter { $0.contains("TOKEN") || $0.contains("SECRET") } == ["ARGUS_LINK_SECRET=\(secret)"])
         }
     }
 

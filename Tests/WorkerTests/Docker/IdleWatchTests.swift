@@ -38,7 +38,8 @@ struct IdleWatchTests {
         let fields = ["createdAt": "1", "revision": "1", "lastToken": "5-0"].merging(extra) { $1 }
         return try #require(
             SessionRecord(
-                SessionID("s1") ?? .random(), hash: fields.mapValues { ByteBuffer(string: $0) }, depth: depth, runningLanes: 0,
+                SessionID("s1") ?? .random(), hash: fields.mapValues { ByteBuffer(string: $0) }, depth: depth,
+                runningLanes: 0,
                 attached: 0))
     }
 }
