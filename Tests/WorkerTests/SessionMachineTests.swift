@@ -208,21 +208,6 @@ struct SessionMachineTests {
         #expect(bench.sent.map(\.requestID) == [id])
     }
 
-    @Test("stops the running turn and what waited before the stop")
-    func stops() {
-        var bench = MachineBench()
-        bench.linkUp()
-        bench.say("one", chat: "42")
-        bench.startTurn()
-        bench.say("two", chat: "42")
-        bench.enter(.interrupt, ["thread": "name:main", "drop": "1"])
-        #expect(bench.sent.last?.message.method == "turn/interrupt")
-        bench.respond("turn/interrupt", "{}")
-        bench.complete("u1", status: "interrupted")
-        #expect(bench.inbox.isEmpty)
-        #expect(bench.machine.owesNothing)
-    }
-
     @Test("keeps a late answer about one turn from the next one")
     func lateAnswer() {
         var bench = MachineBench()

@@ -43,6 +43,8 @@ package struct Lane: Sendable {
     var hasResumed = false
     /// A checkup reads the record of a turn that may be fine.
     var isCheckup = false
+    /// Chats that were told that the running turn stops.
+    var stoppers: Set<ChatSource> = []
     /// `/new` came while the thread was being started: it gets no name.
     package var isDetached = false
     package let attempts: Int
@@ -199,6 +201,7 @@ package struct Lane: Sendable {
         defer {
             self.row = nil
             running = []
+            stoppers = []
         }
         return (row, running)
     }

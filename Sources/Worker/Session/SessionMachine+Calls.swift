@@ -110,7 +110,10 @@ extension SessionMachine {
             }
             return
         }
-        if drops { tell(source, "Stopping.") }
+        if drops {
+            tell(source, "Stopping.")
+            if let source { lanes[key]?.stoppers.insert(source) }
+        }
         if row.step == .running || !drops && row.turn != nil {
             send(call, key, turn: row.turn ?? "")
         } else {
@@ -120,6 +123,24 @@ extension SessionMachine {
 
     mutating func interruptIfAsked(_ key: String, turn: String) {
         for call in interrupts.removeValue(forKey: key) ?? [] { send(call, key, turn: turn) }
+    }
+
+    /// The lane goes on under another key.
+    mutating func moveInterrupts(from key: String, to new: String) {
+        guard let waiting = interrupts.removeValue(forKey: key) else { return }
+        interrupts[new, default: []] += waiting
+    }
+
+    /// The turn they waited for is over, or was never started.
+    mutating func endInterrupts(_ key: String) {
+        for call in interrupts.removeValue(forKey: key) ?? [] {
+            guard call.isHelper else {
+                self.call(call)
+                continue
+            }
+            if let asker = call.asker { answer(asker, call.entry, call.dedupe, ["ok": true, "interrupted": false]) }
+            effects.append(.done(call.entry))
+        }
     }
 
     private mutating func send(_ call: Call, _ key: String, turn: String) {

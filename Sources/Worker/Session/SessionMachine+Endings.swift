@@ -6,6 +6,7 @@ import NIOCore
 extension SessionMachine {
     /// Writes a turn's end in one step: its inputs leave the inbox, its lane is free, its reply is on its way.
     mutating func settle(_ key: String, _ ending: Lane.Ending) {
+        let stoppers = lanes[key]?.stoppers ?? []
         guard var lane = lanes[key], let (row, inputs) = lane.free() else { return }
         lanes[key] = lane
         mustNotFail = true
@@ -15,7 +16,10 @@ extension SessionMachine {
         switch ending {
         case .completed(let answer):
             if let answer, !answer.isEmpty { reply(to: inputs, answer, turn: row.turn) }
-        case .interrupted: break
+        case .interrupted:
+            // Who stopped it in the chat was told so.
+            let others = inputs.filter { $0.source.map { !stoppers.contains($0) } ?? false }
+            reply(to: others, "This was stopped before it was finished.", turn: row.turn, kind: "note")
         case .failed(let message):
             reply(to: inputs, "The turn failed: \(message)", turn: row.turn, kind: "note")
         case .refused:
@@ -79,7 +83,7 @@ extension SessionMachine {
 
     private mutating func finish(_ key: String) {
         lastSign[key] = nil
-        interrupts[key] = nil
+        endInterrupts(key)
         if lanes[key]?.isIdle == true {
             lanes[key] = nil
         } else {

@@ -149,6 +149,7 @@ extension SessionMachine {
             // Another owner would know the row only.
             lane.row?.name = nil
             lanes[parked] = lane
+            moveInterrupts(from: reference, to: parked)
             if let row = lane.row {
                 effects.append(.laneDelete(lane: reference))
                 effects.append(.laneSet(lane: parked, row: row.buffer))

@@ -143,7 +143,6 @@ extension SessionMachine {
         case .startTurn:
             with(key) { $0.turnAccepted(result?["turn"]?["id"]?.string ?? "") }
             if row.kind == .text, let thread = row.thread { rememberContext(for: thread) }
-            if let turn = lanes[key]?.row?.turn { interruptIfAsked(key, turn: turn) }
         case .resumeThread: with(key) { $0.resumed() }
         case .readRecord:
             let turns = (result?["data"] ?? result?["turns"])?.elements.compactMap { TurnRecord($0) } ?? []
@@ -151,12 +150,14 @@ extension SessionMachine {
         case .revert: with(key) { $0.reverted() }
         case .running: break
         }
+        if let row = lanes[key]?.row, row.step == .running, let turn = row.turn { interruptIfAsked(key, turn: turn) }
     }
 
     /// The thread has an id now: its lane moves from the name to the id, in the step that records the name.
     private mutating func threadStarted(_ key: String, _ thread: String) {
         guard var lane = lanes.removeValue(forKey: key) else { return }
         let newKey = "id:\(thread)"
+        moveInterrupts(from: key, to: newKey)
         effects.append(.laneDelete(lane: key))
         if let name = lane.row?.name, !lane.isDetached {
             names[name] = thread
