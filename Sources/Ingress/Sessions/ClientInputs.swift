@@ -44,9 +44,12 @@ struct ClientInputs: Sendable {
             }
         }
         guard !items.isEmpty else { return }
-        for (item, outcome) in zip(items, await pipeline.send(items, from: member.socket)) {
-            await tell(outcome, of: item)
+        let outcomes = await pipeline.send(items, from: member.socket)
+        let errors = outcomes.compactMap { if case .failure(let error) = $0 { error } else { nil } }
+        if let error = errors.last {
+            log(.warning, "inputs were not enqueued", ["count": "\(errors.count)", "error": "\(error)"])
         }
+        for (item, outcome) in zip(items, outcomes) { await tell(outcome, of: item) }
     }
 
     private mutating func nextKey() -> String {
@@ -93,8 +96,7 @@ struct ClientInputs: Sendable {
                 item, RPCErrorCode.server,
                 "The session's inbox is full. Wait for running turns to end, or interrupt them, then send this again")
         case .success(.unknownSession): member.socket.close(.unknownSession)
-        case .failure(let error):
-            log(.warning, "an input was not enqueued", ["error": "\(error)"])
+        case .failure:
             refuse(item, RPCErrorCode.server, "The input could not be queued (Redis does not answer): send it again")
         }
     }

@@ -35,7 +35,7 @@ struct SessionConnection: Sendable {
         } catch {
             gateway.logger.warning(
                 "a client was not attached", metadata: ["client": "\(client)", "error": "\(error)"])
-            socket.close(WebSocketClose(1011, "Redis is not reachable: connect again"))
+            socket.close(Self.close(after: error))
         }
         // Redis may have attached it and the answer been lost.
         if let session = gateway.attached.withLockedValue({ $0[client] }) { await leave(session) }
@@ -44,6 +44,13 @@ struct SessionConnection: Sendable {
     private func attachApart() async throws -> (SessionID, FeedMember) {
         async let attached = attach()
         return try await attached
+    }
+
+    private static func close(after error: any Error) -> WebSocketClose {
+        if case .server(let message)? = error as? RedisError, message.hasPrefix("OOM") {
+            return WebSocketClose(1013, "Redis is full: connect again later")
+        }
+        return WebSocketClose(1011, "Redis is not reachable: connect again")
     }
 
     private func attach() async throws -> (SessionID, FeedMember) {
@@ -131,6 +138,8 @@ struct SessionConnection: Sendable {
     /// its presence says the same.
     private func leave(_ session: SessionID) async {
         gateway.attached.withLockedValue { $0[client] = nil }
+        // A process that stops does not wait for a Redis that is away.
+        guard !socket.isQuiescing || gateway.queue.redis.isReady else { return }
         do {
             _ = try await gateway.enqueue(
                 session, gateway.closeEntry(client), dedupe: "\(client):close", patience: .seconds(3600), socket)
