@@ -3,8 +3,9 @@ import ArgusCore
 import Foundation
 import NIOCore
 
-/// The authority on how an app-server behaves towards a gateway, for want of the real one: it speaks Codex's protocol over
-/// stdio, echoes, and does what `!directives` in a message tell it. For first runs without credentials, tests, benchmarks.
+/// The authority on how an app-server behaves towards a gateway, for want of the real one: it speaks Codex's protocol
+/// over stdio, echoes, and does what `!directives` in a message tell it. For first runs without credentials, tests,
+/// benchmarks.
 ///
 ///     stdin ──▶ DemoServer ──▶ plan of a turn ──▶ steps ──▶ stdout
 ///                   │                  ▲   │

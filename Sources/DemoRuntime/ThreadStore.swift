@@ -8,7 +8,8 @@ struct DemoFailure: Error {
     let message: String
 }
 
-/// Threads on disk, `threads/<id>.jsonl` below the folder, one record a line. A thread's file exists from its first turn on.
+/// Threads on disk, `threads/<id>.jsonl` below the folder, one record a line. A thread's file exists from its first
+/// turn on.
 ///
 /// Records are collected and written once per loop, before the output. A turn without its `end` was interrupted.
 /// As in Codex one process at a time may have a thread loaded: it holds the lock on `<id>.lock`.

@@ -5,8 +5,8 @@ import Logging
 import NIOCore
 import NIOPosix
 
-/// Joins the machine with sockets and the process. Everything in it runs on one event loop: what the app-server writes is
-/// in the worker's socket in the same turn of the loop.
+/// Joins the machine with sockets and the process. Everything in it runs on one event loop: what the app-server writes
+/// is in the worker's socket in the same turn of the loop.
 ///
 ///     stdout ──▶ splitter ──▶ machine's journal ──▶ controller's socket      (journal full: stdout is not read)
 ///     controller's socket ──▶ machine ──▶ stdin                              (stdin full: the socket is not read)

@@ -5,8 +5,8 @@ import ArgusService
 import Logging
 import ServiceLifecycle
 
-/// The scheduler process: wakes sessions whose time has come. Any number of them may run; every step is one script, so two
-/// that do the same do it once.
+/// The scheduler process: wakes sessions whose time has come. Any number of them may run; every step is one script, so
+/// two that do the same do it once.
 package enum SchedulerServices {
     package static func make(_ configuration: Configuration, logger: Logger) throws -> [any Service] {
         let id = RandomHex.make(bytes: 6)
@@ -41,7 +41,8 @@ struct DelayedSessions: Service {
     }
 }
 
-/// Forgets the group consumers of workers and deliverers that are gone for good: each start of a process makes a new one.
+/// Forgets the group consumers of workers and deliverers that are gone for good: each start of a process makes a new
+/// one.
 struct Sweeper: Service {
     let pool: String
     let queue: SessionQueue

@@ -13,8 +13,9 @@ struct Chaos {
     static func main() async {
         do {
             let options = try ChaosOptions(CommandLine.arguments)
-            say("chaos: seed \(options.seed), \(options.seconds) s, \(options.conversations) conversations, "
-                + "\(options.workers) workers, \(options.ingress) ingress")
+            say(
+                "chaos: seed \(options.seed), \(options.seconds) s, \(options.conversations) conversations, "
+                    + "\(options.workers) workers, \(options.ingress) ingress")
             exit(try await run(options) ? 0 : 1)
         } catch {
             say("chaos failed: \(error)")
@@ -123,7 +124,8 @@ struct Chaos {
         let troubles = ledger.troubles.sorted { $0.key < $1.key }.map { "\($0.value) × \($0.key)" }
         let calm = ledger.takeOvers.filter { !$0.disturbed }.map(\.duration)
         let stormy = ledger.takeOvers.filter(\.disturbed).map(\.duration)
-        say("""
+        say(
+            """
             chaos: seed \(options.seed), \(lasted.formatted())
             troubles: \(ledger.troubles.values.reduce(0, +)): \(troubles.joined(separator: ", "))
             kills: \(ledger.count(ofTroublesWith: "kill"))

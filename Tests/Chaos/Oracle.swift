@@ -42,8 +42,7 @@ struct Oracle {
             guard let marker = turn.marker else { continue }
             if turn.status == "failed" { failed.insert(marker) }
             guard known.insert(marker).inserted else { continue }
-            started[String(marker.dropFirst().prefix { $0 != "-" }) + (marker.contains("-main-") ? "-main" : "-side"), default: []]
-                .append(marker)
+            started[Marker.chat(of: marker), default: []].append(marker)
         }
         try await readDeadLetters()
         for (chat, markers) in ledger.sent.sorted(by: { $0.key < $1.key }) { try await judge(chat, markers) }

@@ -65,7 +65,8 @@ final class ResumingClient: Sendable {
 
     private func take(_ text: String, _ socket: WebSocketClient) async throws {
         let message = try RPCMessage(text)
-        guard let id = message.root["eventId"]?.string.flatMap({ StreamID($0) }), let inner = message.root["frame"] else {
+        guard let id = message.root["eventId"]?.string.flatMap({ StreamID($0) }), let inner = message.root["frame"]
+        else {
             greet(message, socket)
             return
         }

@@ -57,13 +57,21 @@ enum ThreadRecord {
 
 /// `[c3-main-17]`: the seventeenth input of a chat.
 enum Marker {
+    /// `c3-main`
+    static func chat(of marker: String) -> String {
+        let text = marker.dropFirst()
+        return text.lastIndex(of: "-").map { String(text[..<$0]) } ?? String(text)
+    }
+
     static func all(in text: String) -> [String] {
         text.matches(of: #/\[c\d+-(main|side)-\d+\]/#).map { String($0.output.0) }
     }
 
     /// Looks for the bracket first: most texts are long, and a regular expression is slow.
     static func first(in text: String) -> String? {
-        guard let start = text.firstRange(of: "[c"), let end = text[start.lowerBound...].firstIndex(of: "]") else { return nil }
+        guard let start = text.firstRange(of: "[c"), let end = text[start.lowerBound...].firstIndex(of: "]") else {
+            return nil
+        }
         let marker = String(text[start.lowerBound...end])
         return marker.wholeMatch(of: #/\[c\d+-(main|side)-\d+\]/#) == nil ? nil : marker
     }

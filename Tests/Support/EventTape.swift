@@ -2,8 +2,8 @@ import ArgusAppServer
 import ArgusCore
 import NIOConcurrencyHelpers
 
-/// A client of `/ws?ids=1` that keeps all it hears, so that a test can say at the end whether anything was missing, came
-/// twice or in another order. One caller at a time.
+/// A client of `/ws?ids=1` that keeps all it hears, so that a test can say at the end whether anything was missing,
+/// came twice or in another order. One caller at a time.
 package final class EventTape: Sendable {
     package struct Event: Sendable {
         package let id: StreamID

@@ -46,9 +46,16 @@ package struct FakeHTTPServer: Sendable {
         let server = FakeHTTPServer(port: listener.channel.localAddress?.port ?? 0)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await accept(listener, handler) }
-            let result = try await body(server)
-            group.cancelAll()
-            return result
+            let result: Swift.Result<Result, any Error>
+            do {
+                result = .success(try await body(server))
+            } catch {
+                result = .failure(error)
+            }
+            // Closed, not cancelled: NIO stops the process when a connection was accepted and never taken.
+            try? await listener.channel.close()
+            try? await group.waitForAll()
+            return try result.get()
         }
     }
 
@@ -64,6 +71,7 @@ package struct FakeHTTPServer: Sendable {
                     // The end of one connection is no matter of the others.
                     group.addTask { try? await serve(connection, number, handler) }
                 }
+                group.cancelAll()
             }
         }
     }

@@ -81,6 +81,8 @@ extension Installation {
 /// What was measured on the way, for docs/guarantees.md: printed, and never asserted more tightly than promised.
 package enum Measured {
     package static func note(_ what: String, _ duration: Duration) {
-        print("measured: \(what): \(duration.formatted(.units(allowed: [.seconds, .milliseconds], fractionalPart: .hide)))")
+        print(
+            "measured: \(what): \(duration.formatted(.units(allowed: [.seconds, .milliseconds], fractionalPart: .hide)))"
+        )
     }
 }

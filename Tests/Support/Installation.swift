@@ -5,7 +5,8 @@ import Foundation
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// A whole Argus of real processes around a private Redis: any number of ingress, worker and scheduler, process runtimes.
+/// A whole Argus of real processes around a private Redis: any number of ingress, worker and scheduler, process
+/// runtimes.
 package final class Installation: Sendable {
     package let redis: RedisServer
     package let home: TemporaryDirectory

@@ -37,11 +37,17 @@ package final class MockResponses: Sendable {
         let mock = MockResponses(port: listener.channel.localAddress?.port ?? 0)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await MockResponsesConnection.accept(listener, mock) }
-            defer {
-                mock.end()
-                group.cancelAll()
+            let result: Swift.Result<Result, any Error>
+            do {
+                result = .success(try await body(mock))
+            } catch {
+                result = .failure(error)
             }
-            return try await body(mock)
+            mock.end()
+            // Closed, not cancelled: NIO stops the process when a connection was accepted and never taken.
+            try? await listener.channel.close()
+            try? await group.waitForAll()
+            return try result.get()
         }
     }
 

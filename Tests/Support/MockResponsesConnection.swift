@@ -27,6 +27,7 @@ enum MockResponsesConnection {
                     // The end of one connection is no matter of the others.
                     group.addTask { try? await serve(connection, mock) }
                 }
+                group.cancelAll()
             }
         }
     }

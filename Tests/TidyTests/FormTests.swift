@@ -5,7 +5,7 @@ struct FormTests {
     private static let longestFile = 300
     private static let longestLine = 120
 
-    @Test("No file is longer than 300 lines, no line longer than 120 characters")
+    @Test("No file is longer than 300 lines, no line but a quotation longer than 120 characters")
     func sizes() throws {
         for file in try SourceTree.files(in: "Sources", "Tests", extensions: ["swift", "lua", "c", "h"]) {
             if file.lines.count > Self.longestFile {
@@ -14,7 +14,8 @@ struct FormTests {
                         file, line: Self.longestFile + 1, "\(file.lines.count) lines",
                         why: "a file that long has more than one subject; at most \(Self.longestFile)"))
             }
-            for (index, line) in file.lines.enumerated() where line.count > Self.longestLine {
+            // A long text in quotes (a sample of the wire, a sentence for a person) reads better whole.
+            for (index, line) in file.lines.enumerated() where line.count > Self.longestLine && !line.contains("\"") {
                 Tidy.report(
                     Violation(
                         file, line: index + 1, "\(line.count) characters",

@@ -2,8 +2,8 @@ import ArgusAppServer
 import ArgusCore
 import NIOCore
 
-/// A runtime host with its app-server, as far as a gateway can tell: it passes each request id on once for each life, keeps
-/// a journal, records turns, forgets loaded threads when it dies.
+/// A runtime host with its app-server, as far as a gateway can tell: it passes each request id on once for each life,
+/// keeps a journal, records turns, forgets loaded threads when it dies.
 struct SimulatedRuntime {
     struct Turn {
         let id: String

@@ -41,7 +41,8 @@ struct SimulationTests {
             bench.machine.handle(runtime.welcome)
         }
 
-        /// Writes and sends. With `dies`, the worker is killed before the commit (0), or after it and before the sends (1).
+        /// Writes and sends. With `dies`, the worker is killed before the commit (0), or after it and before the sends
+        /// (1).
         mutating func flush(dies: Int? = nil) {
             while bench.machine.hasOutput {
                 if dies == 0 { return }

@@ -22,7 +22,8 @@ extension SessionQueue {
     /// connection leaves behind is a prefix of them, and sending all again under the same keys keeps the order.
     ///
     /// - Parameter loadsScript: sends the script ahead of them: for the first batch on each connection. Otherwise,
-    ///   while Redis doesn't know it and another process just loads it, a later command could be run and an earlier not.
+    ///   while Redis doesn't know it and another process just loads it, a later command could be run and an earlier
+    /// not.
     /// - Returns: an outcome for each. Throws when none is known.
     package func enqueue(
         _ session: SessionID, _ commands: [Enqueue], loadsScript: Bool

@@ -22,8 +22,8 @@ struct SessionConnection: Sendable {
         self.client = gateway.nextClient()
     }
 
-    /// This task stays while the connection is idle, and a task keeps the memory of its deepest call until it ends, some
-    /// KiB for one to Redis. So whatever talks to Redis runs in a child task.
+    /// This task stays while the connection is idle, and a task keeps the memory of its deepest call until it ends,
+    /// some KiB for one to Redis. So whatever talks to Redis runs in a child task.
     func run() async {
         gateway.metrics.connections.add(1)
         defer { gateway.metrics.connections.add(-1) }

@@ -23,8 +23,8 @@ package struct Mail: Sendable {
     }
 }
 
-/// Collects signals for one session owner. Whoever signals never waits; what repeats is merged; the frames of the link are
-/// bounded by the link itself, which stops reading at `Mailbox.frameLimitBytes`.
+/// Collects signals for one session owner. Whoever signals never waits; what repeats is merged; the frames of the link
+/// are bounded by the link itself, which stops reading at `Mailbox.frameLimitBytes`.
 package final class Mailbox: Sendable {
     private struct State {
         var mail = Mail()

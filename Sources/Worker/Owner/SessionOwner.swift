@@ -7,10 +7,10 @@ import Logging
 import NIOCore
 import NIOPosix
 
-/// Owns one session for as long as this worker holds its live entry: reads its inbox, keeps the link to its runtime host,
-/// lets the machine decide, writes to Redis, then sends.
+/// Owns one session for as long as this worker holds its live entry: reads its inbox, keeps the link to its runtime
+/// host, lets the machine decide, writes to Redis, then sends.
 ///
-///     claimed ──▶ read the inbox whole ──▶ link up ──▶ ( mail → machine → commit → send )* ──▶ released │ lost │ removed
+///     claimed ──▶ inbox read whole ──▶ link up ──▶ ( mail → machine → commit → send )* ──▶ released │ lost │ removed
 ///
 /// One task, one loop: what arrives while a commit is under way is dealt with together in the next round.
 package struct SessionOwner: Sendable {
@@ -235,7 +235,7 @@ struct OwnerRound: Sendable {
         return await release()
     }
 
-    /// - Parameter highest: a token that the runtime host remembers and ours is below (Redis lost its newest writes): the
+    /// - Parameter highest: a token that the runtime host knows and ours is below (Redis lost its newest writes): the
     ///   next one must be above it.
     private func release(above highest: StreamID? = nil) async -> SessionOwner.Ending {
         do {

@@ -6,8 +6,8 @@ import NIOPosix
 
 /// Runtimes as local processes: a detached `argus runtime-host` for each session, reached over a Unix socket.
 ///
-/// The host is nobody's child: the death of the worker that started it changes nothing for it. Two workers that start one
-/// session's host at the same moment make one host, because the second finds the lock taken and exits.
+/// The host is nobody's child: the death of the worker that started it changes nothing for it. Two workers that start
+/// one session's host at the same moment make one host, because the second finds the lock taken and exits.
 package struct ProcessDriver: RuntimeDriver {
     package struct Settings: Sendable {
         package let home: String

@@ -5,8 +5,8 @@ import NIOCore
 
 /// One connection to a session's runtime host.
 ///
-/// What it reads goes to the session's mailbox in batches; when the mailbox is full it stops reading, so that a slow Redis
-/// slows the runtime and loses nothing.
+/// What it reads goes to the session's mailbox in batches; when the mailbox is full it stops reading, so that a slow
+/// Redis slows the runtime and loses nothing.
 package final class RuntimeLink: Sendable {
     private let channel: any Channel
 

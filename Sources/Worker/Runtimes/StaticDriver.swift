@@ -4,9 +4,10 @@ import NIOCore
 
 /// App-servers that someone else runs, as lines of JSON over TCP.
 ///
-/// Such an app-server knows nothing of journals and fencing, so a local runtime host stands in front of each session all the
-/// same: its "app-server" is `argus relay`, a process that carries lines between its stdio and the upstream. The end of the
-/// TCP connection is then the death of that process, and everything that holds for a runtime's death holds for it.
+/// Such an app-server knows nothing of journals and fencing, so a local runtime host stands in front of each session
+/// all the same: its "app-server" is `argus relay`, a process that carries lines between its stdio and the upstream.
+/// The end of the TCP connection is then the death of that process, and everything that holds for a runtime's death
+/// holds for it.
 package struct StaticDriver: RuntimeDriver {
     private let upstreams: StaticConfiguration
     private let makeHost: @Sendable (String) -> ProcessDriver

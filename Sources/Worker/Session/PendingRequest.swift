@@ -49,8 +49,8 @@ package struct PendingRequest: Sendable {
 }
 
 extension SessionMachine {
-    /// Request ids of an app-server start at 0 in each of its lives. Shifting those of later lives keeps a late answer to
-    /// an old approval from meeting a new command.
+    /// Request ids of an app-server start at 0 in each of its lives. Shifting those of later lives keeps a late answer
+    /// to an old approval from meeting a new command.
     func shownID(_ id: JSONSlice) -> String {
         guard runtime.restarts > 0 else { return id.text }
         if let number = id.int { return "\(number + runtime.restarts * 1_000_000)" }

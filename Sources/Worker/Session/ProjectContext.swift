@@ -3,8 +3,8 @@ import ArgusCore
 
 /// What the workspace's files tell the model, and which threads have heard it.
 ///
-/// A thread hears it once, in its developer instructions, which the runtime keeps; when a file has changed since, the next
-/// turn repeats it. That is 5 KB for each change instead of 5 KB for each turn.
+/// A thread hears it once, in its developer instructions, which the runtime keeps; when a file has changed since, the
+/// next turn repeats it. That is 5 KB for each change instead of 5 KB for each turn.
 struct ProjectContext: Sendable {
     struct File: Sendable, Equatable {
         let name: String

@@ -51,8 +51,8 @@ extension SessionMachine {
         finish(key)
     }
 
-    /// The host need not remember the requests of a settled turn: none of them is sent again. An answer that still comes
-    /// (the record's, when the turn ended by itself meanwhile) is not for the lane's next turn.
+    /// The host need not remember the requests of a settled turn: none of them is sent again. An answer that still
+    /// comes (the record's, when the turn ended by itself meanwhile) is not for the lane's next turn.
     private mutating func forget(_ row: LaneRow) {
         laneRequests[row.requestID] = nil
         if let first = row.entries.first { sends.append(.forget(entry: "\(first)")) }

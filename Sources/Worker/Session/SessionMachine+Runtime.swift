@@ -160,8 +160,8 @@ extension SessionMachine {
         with(key) { $0.completed(turn: id, ending) }
     }
 
-    /// Codex leaves the commands of an interrupted turn running. Who stopped what the gateway started means these too; a
-    /// client's own turn is the client's to clear up. A runtime that doesn't know the request refuses it, which is no
+    /// Codex leaves the commands of an interrupted turn running. Who stopped what the gateway started means these too;
+    /// a client's own turn is the client's to clear up. A runtime that doesn't know the request refuses it, which is no
     /// matter.
     private mutating func terminate(_ processes: [String], of key: String) {
         guard let row = lanes[key]?.row, row.kind == .text, let thread = row.thread, runtime.isUp,

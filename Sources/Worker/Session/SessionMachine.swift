@@ -18,8 +18,8 @@ package struct SessionSettings: Sendable {
     package init() {}
 }
 
-/// The authority on one session while this worker owns it: what its inbox and its runtime say is turned into effects for
-/// Redis and frames for the runtime host.
+/// The authority on one session while this worker owns it: what its inbox and its runtime say is turned into effects
+/// for Redis and frames for the runtime host.
 ///
 ///     inbox entry ─┐                    ┌─▶ effects  (one commit, fenced and repeatable)
 ///     host frame ──┼──▶ SessionMachine ─┤      then
@@ -64,8 +64,8 @@ package struct SessionMachine: Sendable {
     var lastSign: [String: ContinuousClock.Instant] = [:]
     /// Since when a thread has been idle although its turn has not completed.
     var idleSince: [String: ContinuousClock.Instant] = [:]
-    /// Commands that run in a lane's turn, each with its process id at the runtime (empty where that was not said): while
-    /// there are any, silence is not a sign of trouble.
+    /// Commands that run in a lane's turn, each with its process id at the runtime (empty where that was not said):
+    /// while there are any, silence is not a sign of trouble.
     var openItems: [String: [String: String]] = [:]
 
     var runtime: RuntimeState
@@ -110,7 +110,8 @@ package struct SessionMachine: Sendable {
 
     package var hasOutput: Bool { !effects.isEmpty || !sends.isEmpty }
 
-    /// Takes what is to be written and then sent. The caller writes first, then reports `committed`, sends, then `sent`.
+    /// Takes what is to be written and then sent. The caller writes first, then reports `committed`, sends, then
+    /// `sent`.
     package mutating func takeOutput() -> Output {
         if handled != writtenHandled {
             writtenHandled = handled

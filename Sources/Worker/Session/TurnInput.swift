@@ -73,8 +73,8 @@ package struct TurnInput: Sendable {
         return text
     }
 
-    /// The input as a dead letter holds it: the fields of the inbox entry that a replay makes of it. Nobody waits for an
-    /// answer any more, so it has no asker.
+    /// The input as a dead letter holds it: the fields of the inbox entry that a replay makes of it. Nobody waits for
+    /// an answer any more, so it has no asker.
     package var letter: JSON? {
         let body: String
         switch content {

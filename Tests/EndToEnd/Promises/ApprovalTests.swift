@@ -83,7 +83,8 @@ struct ApprovalTests {
             let new = try await tape.until(within: .seconds(20), Self.method) { $0.method == Self.method }
             #expect(new.id?.text != old.id?.text)
             try await accept(old, tape)
-            // What the old answer does is seen by what it doesn't: the turn still waits while another request is served.
+            // What the old answer does is seen by what it doesn't: the turn still waits while another request is
+            // served.
             try await tape.request("thread/list")
             #expect(tape.heard("turn/completed").isEmpty)
             try await accept(new, tape)

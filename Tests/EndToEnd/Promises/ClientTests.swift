@@ -39,6 +39,9 @@ struct ClientTests {
                 if turn == 12 { Measured.note("turn of 4 MiB beside a deaf client", ContinuousClock.now - sent) }
             }
             #expect(tape.heard("turn/completed").count == 12)
+            try await eventually("the deaf client is closed") {
+                try await installation.redis.command("HLEN", .text("argus:{0}:clients:\(tape.session)")).int == 1
+            }
             #expect(try await HTTP.get(ingress.http + "/healthz").status == 200)
             try await deaf.close()
         }

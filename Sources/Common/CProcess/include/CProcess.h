@@ -10,7 +10,7 @@ struct argus_process {
     int error;
 };
 
-/// Starts `path` in a process group of its own, which the caller's *thread* takes along when it ends (Linux: PDEATHSIG).
+/// Starts `path` in a process group of its own; the caller's *thread* takes it along when it ends (Linux: PDEATHSIG).
 /// So call it on a thread that lives as long as the process should. All signals are reset, no other file is passed on.
 /// Returns 0, or the errno of what failed (in the child too: a missing folder or program).
 int argus_spawn(

@@ -1,6 +1,7 @@
 import ArgusCore
 
-/// What is to be done next so that a session's container runs and can be connected to. Pure: from what was seen to a step.
+/// What is to be done next so that a session's container runs and can be connected to. Pure: from what was seen to a
+/// step.
 ///
 ///     none ──create──▶ created ──start──▶ running ──address──▶ connect
 ///      ▲                  exited ──start──┘  │ unhealthy
@@ -24,7 +25,8 @@ enum ContainerStep: Equatable {
         case .removing: return .wait
         case .dead: return .replace(because: "it is dead")
         case _ where container.secret != spec.secret:
-            // The session was deleted and made again under its old id, or the engine kept it from another life of Redis.
+            // The session was deleted and made again under its old id, or the engine kept it from another life of
+            // Redis.
             return .replace(because: "it belongs to an earlier session of this id")
         case .created, .exited: return .start
         case .paused: return .unpause

@@ -7,8 +7,8 @@ import ServiceLifecycle
 
 /// Stops the containers of sessions that have been at rest for long, and sees to those whose session is gone.
 ///
-/// Any number of workers do this at once; each step is harmless when repeated. A container that is stopped in the moment in
-/// which its session gets an input is started again by that session's owner.
+/// Any number of workers do this at once; each step is harmless when repeated. A container that is stopped in the
+/// moment in which its session gets an input is started again by that session's owner.
 struct ContainerSweeper: Service {
     /// A container this young may be of a session whose keys are still on their way to a replica.
     private static let orphanAge = 120

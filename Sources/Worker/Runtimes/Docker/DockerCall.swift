@@ -1,7 +1,8 @@
 import ArgusCore
 import NIOHTTP1
 
-/// One request to the Docker Engine API, without its version: a value, so that what is asked can be tested without an engine.
+/// One request to the Docker Engine API, without its version: a value, so that what is asked can be tested without an
+/// engine.
 struct DockerCall: Sendable, Equatable {
     var method: HTTPMethod
     /// After `/v1.xx`, with the query; encoded.

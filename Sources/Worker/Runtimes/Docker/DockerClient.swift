@@ -8,8 +8,8 @@ import NIOPosix
 
 /// Calls the Docker Engine API over its Unix socket or TCP: a connection for each call, closed after it.
 ///
-/// An engine answers on its socket within a millisecond, so connections are not kept. Bodies are bounded; each call has a
-/// deadline.
+/// An engine answers on its socket within a millisecond, so connections are not kept. Bodies are bounded; each call has
+/// a deadline.
 package struct DockerClient: Sendable {
     /// The oldest version of the API that has all that is used here.
     static let oldestVersion = APIVersion(major: 1, minor: 41)

@@ -5,8 +5,8 @@ import NIOPosix
 
 /// Runtimes as containers: one for each session, its main process the session's runtime host on TCP 7777.
 ///
-/// The engine is the authority on what exists; names are unique there, so two workers that make one session's container at
-/// the same moment make one. Nothing is remembered here: what a container's state asks for is decided anew by
+/// The engine is the authority on what exists; names are unique there, so two workers that make one session's container
+/// at the same moment make one. Nothing is remembered here: what a container's state asks for is decided anew by
 /// `ContainerStep` each time it is looked at.
 package struct DockerDriver: RuntimeDriver {
     private let settings: ContainerSpec.Settings

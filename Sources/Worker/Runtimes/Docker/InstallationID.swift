@@ -3,7 +3,8 @@ import ArgusQueue
 import ArgusRedis
 import NIOConcurrencyHelpers
 
-/// The id of this installation, kept in its Redis: several may share one Docker engine, and none touches another's containers.
+/// The id of this installation, kept in its Redis: several may share one Docker engine, and none touches another's
+/// containers.
 final class InstallationID: Sendable {
     private let queue: SessionQueue
     private let known = NIOLockedValueBox<String?>(nil)
