@@ -32,7 +32,7 @@ struct Chaos {
         var redis = RedisServer.Options()
         redis.appendOnly = true
         let environment = [
-            "ARGUS_QUEUE_MODE": "followup", "ARGUS_TURN_ATTEMPTS": "\(attempts)", "ARGUS_EVENTS_LIMIT_BYTES": "1g",
+            "ARGUS_QUEUE_MODE": options.mode, "ARGUS_TURN_ATTEMPTS": "\(attempts)", "ARGUS_EVENTS_LIMIT_BYTES": "1g",
             "ARGUS_LOG_LEVEL": "info",
         ]
         return try await Installation.with(
@@ -45,7 +45,7 @@ struct Chaos {
             let began = ContinuousClock.now
             try await converse(installation, entrances, ledger, options)
             say("the storm is over; judging")
-            let verdict = try await judge(installation, ledger)
+            let verdict = try await judge(installation, ledger, mode: options.mode)
             report(verdict, ledger, options, lasted: ContinuousClock.now - began)
             if !verdict.violations.isEmpty, options.keeps { try keep(installation, seed: options.seed) }
             return verdict.violations.isEmpty
@@ -63,9 +63,10 @@ struct Chaos {
                     ledger.add(client)
                     listening.addTask { await client.run() }
                     let conversation = Conversation(
-                        number: number, client: client, ledger: ledger, seed: options.seed, end: end,
+                        number: number, client: client, ledger: ledger, seed: options.seed,
+                        mode: options.mode, end: end,
                         deadline: end + patience)
-                    speaking.addTask { try await conversation.run() }
+                    speaking.addTask { await conversation.run() }
                     // Every third session has a second client that only listens.
                     guard number % 3 == 0 else { continue }
                     listening.addTask {
@@ -92,10 +93,10 @@ struct Chaos {
     /// Until every input has its answer, and every client has heard what is stored.
     private static func settle(_ installation: Installation, _ ledger: Ledger) async {
         let deadline = ContinuousClock.now + patience
-        for (chat, markers) in ledger.sent {
-            _ = try? await eventually(within: deadline - .now, "the replies of \(chat)") {
-                try await installation.redis.command("XLEN", .text("argus:{0}:outbox:test:\(chat)")).int ?? 0
-                    >= markers.count
+        for session in Set(ledger.clients.compactMap(\.session)) {
+            _ = try? await eventually(within: deadline - .now, "an empty inbox of \(session)") {
+                let lanes = try await installation.redis.command("HLEN", .text("argus:{0}:lanes:\(session)")).int
+                return try await installation.depth(of: session) == 0 && lanes == 0
             }
         }
         for client in ledger.clients {
@@ -106,14 +107,16 @@ struct Chaos {
         }
     }
 
-    private static func judge(_ installation: Installation, _ ledger: Ledger) async throws -> Oracle.Verdict {
+    private static func judge(
+        _ installation: Installation, _ ledger: Ledger, mode: String
+    ) async throws -> Oracle.Verdict {
         // Clients are gone; an owner lets go of a session that owes nothing after a few seconds.
         _ = try? await eventually(within: .seconds(40), "all sessions at rest") {
             let ready = try await installation.redis.command("XLEN", "argus:{0}:ready:default").int
             let running = try await installation.redis.command("XLEN", "argus:{0}:ready:default:running").int
             return ready == 0 && running == 0
         }
-        var oracle = Oracle(installation, ledger, attempts: attempts)
+        var oracle = Oracle(installation, ledger, attempts: attempts, mode: mode)
         return try await oracle.judge()
     }
 

@@ -1,12 +1,14 @@
 import Foundation
 
-/// `--seconds N --seed N --conversations N --workers N --keep`
+/// What the command line asks for.
 struct ChaosOptions: Sendable {
     var seconds = 120
     var seed = UInt64.random(in: 1...999_999_999)
     var conversations = 10
     var workers = 3
     var ingress = 2
+    /// ARGUS_QUEUE_MODE
+    var mode = "followup"
     /// Leave Redis's and the runtime's files where they are.
     var keeps = false
 
@@ -15,6 +17,10 @@ struct ChaosOptions: Sendable {
         while let word = words.popFirst() {
             if word == "--keep" {
                 keeps = true
+                continue
+            }
+            if word == "--mode", let mode = words.popFirst(), ["collect", "followup"].contains(mode) {
+                self.mode = mode
                 continue
             }
             guard let text = words.popFirst(), let number = UInt64(text), number > 0 else {
@@ -34,5 +40,5 @@ struct ChaosOptions: Sendable {
 
 struct ChaosUsage: Error, CustomStringConvertible {
     let description =
-        "argus-chaos [--seconds 120] [--seed N] [--conversations 10] [--workers 3] [--ingress 2] [--keep]"
+        "argus-chaos [--seconds 120] [--seed N] [--conversations 10] [--workers 3] [--ingress 2] [--mode followup|collect] [--keep]"
 }

@@ -10,6 +10,7 @@ final class Ledger: Sendable {
         var takeOvers: [(duration: Duration, disturbed: Bool)] = []
         var clients: [ResumingClient] = []
         var redisTroubles = 0
+        var failures: [String] = []
     }
 
     private let state = NIOLockedValueBox(State())
@@ -26,6 +27,10 @@ final class Ledger: Sendable {
     }
     func add(_ client: ResumingClient) { state.withLockedValue { $0.clients.append(client) } }
 
+    /// A conversation could not go on.
+    func fail(_ what: String) { state.withLockedValue { $0.failures.append(what) } }
+
+    var failures: [String] { state.withLockedValue { $0.failures } }
     var sent: [String: [String]] { state.withLockedValue { $0.sent } }
     var troubles: [String: Int] { state.withLockedValue { $0.troubles } }
     var clients: [ResumingClient] { state.withLockedValue { $0.clients } }

@@ -20,6 +20,7 @@ struct Oracle {
     let installation: Installation
     let ledger: Ledger
     let attempts: Int
+    let mode: String
     private(set) var verdict = Verdict()
     /// Inputs that were given up on, as their dead letters say.
     private var buried: Set<String> = []
@@ -28,7 +29,8 @@ struct Oracle {
     private var started: [String: [String]] = [:]
     private var failed: Set<String> = []
 
-    init(_ installation: Installation, _ ledger: Ledger, attempts: Int) {
+    init(_ installation: Installation, _ ledger: Ledger, attempts: Int, mode: String) {
+        self.mode = mode
         self.installation = installation
         self.ledger = ledger
         self.attempts = attempts
@@ -39,13 +41,14 @@ struct Oracle {
         verdict.turns = threads.joined().count
         var known: Set<String> = []
         for turn in threads.joined() {
-            guard let marker = turn.marker else { continue }
-            if turn.status == "failed" { failed.insert(marker) }
-            guard known.insert(marker).inserted else { continue }
-            started[Marker.chat(of: marker), default: []].append(marker)
+            if turn.status == "failed" { failed.formUnion(turn.markers) }
+            for marker in turn.markers where known.insert(marker).inserted {
+                started[Marker.chat(of: marker), default: []].append(marker)
+            }
         }
         try await readDeadLetters()
         for (chat, markers) in ledger.sent.sorted(by: { $0.key < $1.key }) { try await judge(chat, markers) }
+        ledger.failures.forEach { violation($0) }
         judgeStarts()
         for client in ledger.clients { try await judge(client) }
         try await judgeKeys()
@@ -73,20 +76,22 @@ struct Oracle {
         verdict.inputs += markers.count
         let replies = try await installation.outbox(chat)
         verdict.replies += replies.count
-        let answered = replies.compactMap { reply in
-            reply.kind == "reply" ? Marker.first(in: reply.text) : nil
-        }
+        let answers = replies.filter { $0.kind == "reply" }
+        let answered = answers.flatMap { Marker.all(in: $0.text) }
         let failures = replies.count { $0.kind == "note" && $0.text.hasPrefix("The turn failed: as told") }
         let notes = replies.count { $0.kind == "note" && $0.text.hasPrefix("I could not finish this") }
-        if failures + notes + answered.count != replies.count {
+        if failures + notes + answers.count != replies.count {
             violation("\(chat): a reply of an unknown kind: \(replies.map(\.text).filter { !$0.hasPrefix("echo") })")
         }
         let known = Set(markers)
         let dead = buried.intersection(known)
-        if notes != dead.count { violation("\(chat): \(dead.count) buried, \(notes) told") }
+        // Inputs that were collected into one turn are told of by one note.
+        if mode == "collect" ? (notes > 0) != !dead.isEmpty : notes != dead.count {
+            violation("\(chat): \(dead.count) buried, \(notes) told")
+        }
         let failed = failed.intersection(known)
         // A turn that ended as failed just before its runtime died may have been tried again: it was told once either way.
-        if failures != failed.subtracting(dead).count {
+        if mode != "collect", failures != failed.subtracting(dead).count {
             violation("\(chat): \(failed.subtracting(dead).count) turns failed, \(failures) were told")
         }
         let repeated = answered.count - Set(answered).count
@@ -102,11 +107,9 @@ struct Oracle {
             violation("\(chat): never answered: \(missing)")
         }
         for marker in dead.intersection(answered) { violation("\(marker) was answered and buried") }
-        if answered != markers.filter({ answered.contains($0) }) { violation("\(chat): replies out of order") }
-        let started = threads.joined().compactMap(\.marker).filter(known.contains)
-        var order: [String] = []
-        for marker in started where !order.contains(marker) { order.append(marker) }
-        if order != markers.filter({ order.contains($0) }) {
+        if repeated == 0, answered != markers.filter(got.contains) { violation("\(chat): replies out of order") }
+        let order = started[chat] ?? []
+        if order != markers.filter(Set(order).contains) {
             violation("\(chat): turns started out of order: \(order)")
         }
     }
@@ -119,13 +122,14 @@ struct Oracle {
             for (index, turn) in thread.enumerated() {
                 let ids = Set(turn.messages.map(\.id))
                 if turn.messages.count != 1, turn.status != nil || turn.messages.count > 1 {
-                    violation("turn \(turn.id) of \(turn.marker ?? "?") has \(turn.messages.count) messages: \(ids)")
+                    violation(
+                        "turn \(turn.id) of \(turn.markers.first ?? "?") has \(turn.messages.count) messages: \(ids)")
                 }
-                if let marker = turn.marker { starts[marker, default: 0] += 1 }
+                for marker in turn.markers { starts[marker, default: 0] += 1 }
                 guard turn.status == "completed" || turn.status == "failed" else { continue }
                 if let again = thread[(index + 1)...].first(where: { !ids.isDisjoint(with: $0.messages.map(\.id)) }) {
                     violation(
-                        "\(turn.marker ?? "?") was started again as \(again.id) after it had ended as \(turn.status ?? "")"
+                        "\(turn.markers.first ?? "?") was started again as \(again.id) after it had ended as \(turn.status ?? "")"
                     )
                 }
             }

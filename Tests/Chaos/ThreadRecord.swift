@@ -12,12 +12,12 @@ struct RecordedTurn: Sendable {
     /// nil: its app-server died in it.
     var status: String?
 
-    /// What the conversation called the input.
-    private(set) var marker: String?
+    /// What the conversation called the inputs: one, or several that were collected.
+    private(set) var markers: [String] = []
 
     mutating func add(message text: String, id: String) {
         messages.append((id, text))
-        if marker == nil { marker = Marker.first(in: text) }
+        if markers.isEmpty { markers = Marker.all(in: text) }
     }
 }
 
@@ -63,16 +63,12 @@ enum Marker {
         return text.lastIndex(of: "-").map { String(text[..<$0]) } ?? String(text)
     }
 
+    /// Scans by hand: answers may have a megabyte, and a regular expression is slow.
     static func all(in text: String) -> [String] {
-        text.matches(of: #/\[c\d+-(main|side)-\d+\]/#).map { String($0.output.0) }
-    }
-
-    /// Looks for the bracket first: most texts are long, and a regular expression is slow.
-    static func first(in text: String) -> String? {
-        guard let start = text.firstRange(of: "[c"), let end = text[start.lowerBound...].firstIndex(of: "]") else {
-            return nil
+        text.utf8.split(separator: UInt8(ascii: "[")).compactMap { part in
+            guard part.first == UInt8(ascii: "c"), let end = part.firstIndex(of: UInt8(ascii: "]")) else { return nil }
+            let inner = String(decoding: part[..<end], as: UTF8.self)
+            return inner.wholeMatch(of: #/c\d+-(main|side)-\d+/#) == nil ? nil : "[\(inner)]"
         }
-        let marker = String(text[start.lowerBound...end])
-        return marker.wholeMatch(of: #/\[c\d+-(main|side)-\d+\]/#) == nil ? nil : marker
     }
 }
