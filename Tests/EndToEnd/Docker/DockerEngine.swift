@@ -34,6 +34,7 @@ final class DockerEngine: Sendable {
             let named = ProcessInfo.processInfo.environment["DOCKER_HOST"].map { [$0] }
             let candidates = named ?? ["unix:///var/run/docker.sock", "unix:///tmp/dockerd/docker.sock"]
             var reasons: [String] = []
+            if named == nil, let reason = await DockerEngine.start() { reasons.append(reason) }
             for host in candidates {
                 let engine = DockerEngine(host: host)
                 do {
@@ -49,9 +50,24 @@ final class DockerEngine: Sendable {
         }
     }
 
+    private static func script(_ name: String) -> String {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("scripts/\(name)").path
+    }
+
+    /// Starts one where nobody has. Returns why it could not.
+    private static func start() async -> String? {
+        if FileManager.default.fileExists(atPath: "/var/run/docker.sock") { return nil }
+        do {
+            let process = try await ChildProcess.start(script("test-engine"), [])
+            return try await process.waitUntilExit(within: .seconds(60)) == 0 ? nil : process.log
+        } catch {
+            return "\(error)"
+        }
+    }
+
     private func prepare() async throws {
-        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("scripts/test-image").path
+        let script = Self.script("test-image")
         let process = try await ChildProcess.start(
             script, [Self.image, try ArgusProcess.binary], environment: ["DOCKER_HOST": host])
         let code = try await process.waitUntilExit(within: .seconds(120))

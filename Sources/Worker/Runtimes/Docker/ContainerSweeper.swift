@@ -23,23 +23,32 @@ struct ContainerSweeper: Service {
     var interval = Duration.seconds(30)
 
     func run() async throws {
+        // Nothing of it is worth keeping a worker that is asked to stop.
+        try? await cancelWhenGracefulShutdown { try await sweep() }
+    }
+
+    private func sweep() async throws {
         var watch = IdleWatch(limit: idleTimeout)
         var told: Set<String> = []
-        while !Task.isShuttingDownGracefully, !Task.isCancelled {
+        var isTold = false
+        while !Task.isCancelled {
             do {
-                try await cancelWhenGracefulShutdown {
-                    try await Task.sleep(for: min(interval, idleTimeout.map { $0 / 4 } ?? interval))
-                }
                 try await round(&watch, &told)
+                isTold = false
             } catch is CancellationError {
                 return
             } catch {
-                logger.debug("looking at containers failed", metadata: ["error": "\(error)"])
+                // Once, and first when the worker starts: a person who set it up wrong learns of it there.
+                logger.log(
+                    level: isTold ? .debug : .warning, "looking at containers failed", metadata: ["error": "\(error)"])
+                isTold = true
             }
+            try await Task.sleep(for: min(interval, idleTimeout.map { $0 / 4 } ?? interval))
         }
     }
 
     private func round(_ watch: inout IdleWatch, _ told: inout Set<String>) async throws {
+        try await queue.redis.waitUntilReady()
         let labels = [(ContainerSpec.installationLabel, try await installation()), (ContainerSpec.poolLabel, pool)]
         let reply = try await client.send(.list(labels: labels), within: .seconds(30))
         guard reply.isSuccess else { throw EngineMessage(text: reply.message) }
