@@ -37,10 +37,12 @@ struct Conversation: Sendable {
                 "start-\(number)-\(attempt)-\($0)"
             }
             let thread = started.result?["thread"]?["id"]?.string ?? ""
-            _ = try await client.persist(
+            // Refused where the app-server died between the two: a thread without a turn leaves no record.
+            let begun = try await client.persist(
                 "argus/input/enqueue", [("text", .string("begin \(attempt)")), ("threadId", .string(thread))],
-                deadline: deadline
+                deadline: deadline, acceptsErrors: true
             ) { _ in "begin-\(number)-\(attempt)" }
+            guard begun.error == nil else { continue }
             let ended = try? await eventually(within: .seconds(40), "the first turn of \(thread)") {
                 client.heard.first {
                     $0.frame.method == "turn/completed" && $0.frame.params?["threadId"]?.string == thread

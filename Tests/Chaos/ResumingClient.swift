@@ -96,16 +96,19 @@ final class ResumingClient: Sendable {
 
     /// Asks until there is an answer without an error, over as many connections as it takes.
     ///
-    /// - Parameter makeKey: the idempotency key of a try that follows so many failed ones.
+    /// - Parameters:
+    ///   - acceptsErrors: an error is an answer like any other.
+    ///   - makeKey: the idempotency key of a try that follows so many failed ones.
     func persist(
-        _ method: String, _ params: [(String, JSON)], deadline: ContinuousClock.Instant, makeKey: (Int) -> String
+        _ method: String, _ params: [(String, JSON)], deadline: ContinuousClock.Instant,
+        acceptsErrors: Bool = false, makeKey: (Int) -> String
     ) async throws -> RPCMessage {
         var failures = 0
         while ContinuousClock.now < deadline {
             let params = JSON.object(params + [("idempotencyKey", .string(makeKey(failures)))])
             guard let (id, connection) = try await send(method, params) else { continue }
             guard let answer = await answer(to: id, on: connection) else { continue }
-            if answer.error == nil { return answer }
+            if answer.error == nil || acceptsErrors { return answer }
             failures += 1
             try await Task.sleep(for: .milliseconds(200))
         }

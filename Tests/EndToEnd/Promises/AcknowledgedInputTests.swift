@@ -28,7 +28,11 @@ struct AcknowledgedInputTests {
             let replies = try await installation.outbox("a")
             #expect(replies.count == 30)
             for (number, reply) in replies.enumerated() { #expect(reply.text.contains("input \(number)!")) }
-            try await next.until(30, "turn/completed")
+            try await next.until("the last answer") { _ in next.messages.last?.contains("input 29!") == true }
+            try await next.until("turn/completed")
+            // One turn may have ended in the journal that died with its host: it was settled from the record.
+            let ended = next.heard("turn/completed").count
+            #expect(ended == 30 || ended == 29 && next.heard("argus/gap").count == 1)
             try await installation.expectWhole(next)
             #expect(try await installation.deadLetters().isEmpty)
             try await eventually("an empty inbox") { try await installation.depth(of: tape.session) == 0 }
