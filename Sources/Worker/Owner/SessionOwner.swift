@@ -150,7 +150,8 @@ struct OwnerRound: Sendable {
         guard let alive = try? await owner.presence.alive(ingresses: ingresses) else { return }
         for client in machine.clients where !alive.contains(client.ingress) {
             let entry = InboxEntry(kind: .close, fields: ["client": ByteBuffer(string: client.rawValue)])
-            _ = try? await owner.queue.enqueue(owner.session, entry, dedupe: "close:\(client):\(RandomHex.make(bytes: 4))")
+            _ = try? await owner.queue.enqueue(
+                owner.session, entry, dedupe: "close:\(client):\(RandomHex.make(bytes: 4))")
         }
     }
 

@@ -2,7 +2,8 @@ import ArgusCore
 
 /// What a lane does when the runtime refuses, dies, or is silent for too long: its own record decides.
 extension Lane {
-    package mutating func refused(message: String) -> [Action] {
+    /// - Parameter isNamed: a name led to the thread, so its loss is ours to mend; a thread that a client named by id is not.
+    package mutating func refused(message: String, isNamed: Bool = true) -> [Action] {
         guard let row else { return [] }
         switch row.step {
         case .startTurn where row.kind != .foreign && !hasResumed && message.contains("thread not found"):
@@ -12,7 +13,7 @@ extension Lane {
             return end(.refused)
         case .resumeThread where isUnknownThread(message):
             // A thread without a turn leaves no record: nothing of it can be lost by starting it anew.
-            if row.kind == .text {
+            if row.kind == .text, isNamed {
                 self.row?.thread = nil
                 return row.isRecovering ? retry(.startThread) : request(.startThread)
             }

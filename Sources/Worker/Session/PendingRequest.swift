@@ -48,6 +48,17 @@ package struct PendingRequest: Sendable {
     }
 }
 
+/// A client's answer on its way to the app-server; remembered for a while, in case the link breaks before the host has read
+/// it. The host takes each request id once.
+struct PassedReply: Sendable {
+    static let limit = 64
+
+    let entry: StreamID
+    let event: StreamID
+    let line: ByteBuffer
+    var isSent = false
+}
+
 extension SessionMachine {
     /// Request ids of an app-server start at 0 in each of its lives. Shifting those of later lives keeps a late answer
     /// to an old approval from meeting a new command.
@@ -105,14 +116,26 @@ extension SessionMachine {
         }
         pending[event] = nil
         let line = message.replacingID(with: request.requestID)
-        let requestID = "\(id).1.0"
-        recentReplies.append((requestID, line))
-        if recentReplies.count > 64 { recentReplies.removeFirst() }
-        if runtime.isUp {
-            sends.append(.send(generation: request.generation, requestID: requestID, line: line))
+        replies.append(PassedReply(entry: id, event: event, line: line))
+        if replies.count > PassedReply.limit, replies[0].isSent { replies.removeFirst() }
+        if runtime.isUp { sendReplies(again: false) }
+    }
+
+    /// An answer leaves the inbox once it has left for the host. While the link is down it stays in both places.
+    mutating func sendReplies(again: Bool) {
+        guard let generation = runtime.current else { return }
+        for index in replies.indices where again || !replies[index].isSent {
+            let reply = replies[index]
+            sends.append(.send(generation: generation, requestID: "\(reply.entry).1.0", line: reply.line))
+            if !reply.isSent { afterSends += [.pendingDelete(reply.event), .done(reply.entry)] }
+            replies[index].isSent = true
         }
-        afterSends.append(.pendingDelete(event))
-        afterSends.append(.done(id))
+    }
+
+    /// The app-server that asked is gone.
+    mutating func dropReplies() {
+        for reply in replies where !reply.isSent { effects += [.pendingDelete(reply.event), .done(reply.entry)] }
+        replies = []
     }
 
     /// `serverRequest/resolved`, as clients see it.

@@ -73,11 +73,7 @@ extension SessionMachine {
 
     mutating func resendCalls() {
         for call in calls.values.sorted(by: { $0.entry < $1.entry }) { pass(call) }
-        if let generation = runtime.current {
-            for reply in recentReplies {
-                sends.append(.send(generation: generation, requestID: reply.requestID, line: reply.line))
-            }
-        }
+        sendReplies(again: true)
         if context.isBeingFetched { sends.append(.context) }
     }
 

@@ -129,7 +129,9 @@ extension SessionMachine {
         if let error = answer.error {
             // The app-server died with this request: what follows is decided when the new one runs.
             if error["message"]?.string == HostMessages.runtimeRestarted { return }
-            with(key) { $0.refused(message: error["message"]?.string ?? "the runtime refused the request") }
+            let message = error["message"]?.string ?? "the runtime refused the request"
+            let isNamed = row.name != nil || names.values.contains(row.thread ?? "")
+            with(key) { $0.refused(message: message, isNamed: isNamed) }
             return
         }
         let result = answer.result

@@ -61,7 +61,7 @@ extension SessionMachine {
             runtime.current = generation
         }
         runtime.restarts += 1
-        recentReplies = []
+        dropReplies()
         openItems = [:]
         idleSince = [:]
         effects.append(.set(field: "generation", value: ByteBuffer(string: generation)))

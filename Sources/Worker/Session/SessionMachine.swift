@@ -52,8 +52,7 @@ package struct SessionMachine: Sendable {
     var calls: [String: Call] = [:]
     /// Interrupts that wait until their turn has an id.
     var interrupts: [String: [Call]] = [:]
-    /// Server request answers sent on this link, in case it breaks before the host has read them.
-    var recentReplies: [(requestID: String, line: ByteBuffer)] = []
+    var replies: [PassedReply] = []
     /// The runtime's answer that is being dealt with.
     var currentAnswer: RPCMessage?
     /// Inbox entries that a lane's row took over from an earlier owner, until they are read.
