@@ -2,8 +2,8 @@ import ArgusCore
 import ArgusTestSupport
 import Foundation
 
-/// Conversations with known inputs while a seeded schedule kills, stops and restarts processes, Redis included; at the end
-/// an oracle says whether each promise held. `make chaos`
+/// Conversations with known inputs while a seeded schedule kills, stops and restarts processes, Redis included; at the
+/// end an oracle says whether each promise held. `make chaos`
 @main
 struct Chaos {
     static let attempts = 3

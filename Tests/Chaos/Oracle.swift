@@ -90,7 +90,8 @@ struct Oracle {
             violation("\(chat): \(dead.count) buried, \(notes) told")
         }
         let failed = failed.intersection(known)
-        // A turn that ended as failed just before its runtime died may have been tried again: it was told once either way.
+        // A turn that ended as failed just before its runtime died may have been tried again: it was told once either
+        // way.
         if mode != "collect", failures != failed.subtracting(dead).count {
             violation("\(chat): \(failed.subtracting(dead).count) turns failed, \(failures) were told")
         }

@@ -2,7 +2,8 @@ import ArgusAppServer
 import Foundation
 import NIOCore
 
-/// One turn as the demo runtime wrote it to its thread's file: nothing is ever taken out of it, a revert is one more line.
+/// One turn as the demo runtime wrote it to its thread's file: nothing is ever taken out of it, a revert is one more
+/// line.
 struct RecordedTurn: Sendable {
     let id: String
     let thread: String

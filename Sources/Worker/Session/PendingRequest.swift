@@ -48,8 +48,8 @@ package struct PendingRequest: Sendable {
     }
 }
 
-/// A client's answer on its way to the app-server; remembered for a while, in case the link breaks before the host has read
-/// it. The host takes each request id once.
+/// A client's answer on its way to the app-server; remembered for a while, in case the link breaks before the host has
+/// read it. The host takes each request id once.
 struct PassedReply: Sendable {
     static let limit = 64
 

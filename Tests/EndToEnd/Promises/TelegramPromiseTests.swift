@@ -64,7 +64,8 @@ struct TelegramPromiseTests {
             installation.redis.pause()
             let offsets = telegram.offsets.count
             let update = telegram.say("while Redis is silent", chat: 42)
-            // The update was handed out: its poll has been answered when the next one comes, or Redis was asked in vain.
+            // The update was handed out: its poll has been answered when the next one comes, or Redis was asked in
+            // vain.
             _ = try? await eventually(within: .seconds(5), "another poll") { telegram.offsets.count > offsets + 1 }
             #expect(telegram.confirmed < update)
             installation.redis.resume()
