@@ -94,16 +94,24 @@ struct Chaos {
     private static func settle(_ installation: Installation, _ ledger: Ledger) async {
         let deadline = ContinuousClock.now + patience
         for session in Set(ledger.clients.compactMap(\.session)) {
-            _ = try? await eventually(within: deadline - .now, "an empty inbox of \(session)") {
+            await wait(until: deadline) {
                 let lanes = try await installation.redis.command("HLEN", .text("argus:{0}:lanes:\(session)")).int
                 return try await installation.depth(of: session) == 0 && lanes == 0
             }
         }
         for client in ledger.clients {
             guard let session = client.session else { continue }
-            _ = try? await eventually(within: max(.seconds(1), deadline - .now), "the last event of \(session)") {
+            await wait(until: max(deadline, .now + .seconds(1))) {
                 try await client.lastHeard >= installation.lastEvent(of: session)
             }
+        }
+    }
+
+    /// Redis may still be loading what the last trouble made it forget: an error is no answer yet.
+    private static func wait(until deadline: ContinuousClock.Instant, _ isSo: () async throws -> Bool) async {
+        while ContinuousClock.now < deadline {
+            if (try? await isSo()) == true { return }
+            try? await Task.sleep(for: .milliseconds(50))
         }
     }
 
@@ -111,7 +119,7 @@ struct Chaos {
         _ installation: Installation, _ ledger: Ledger, mode: String
     ) async throws -> Oracle.Verdict {
         // Clients are gone; an owner lets go of a session that owes nothing after a few seconds.
-        _ = try? await eventually(within: .seconds(40), "all sessions at rest") {
+        await wait(until: .now + .seconds(40)) {
             let ready = try await installation.redis.command("XLEN", "argus:{0}:ready:default").int
             let running = try await installation.redis.command("XLEN", "argus:{0}:ready:default:running").int
             return ready == 0 && running == 0
@@ -149,8 +157,12 @@ struct Chaos {
         let folder = "/tmp/argus-chaos-\(seed)"
         try? FileManager.default.removeItem(atPath: folder)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        try FileManager.default.copyItem(atPath: installation.home.path, toPath: folder + "/home")
-        try FileManager.default.copyItem(atPath: installation.redis.directory.path, toPath: folder + "/redis")
+        for (name, path) in [("home", installation.home.path), ("redis", installation.redis.directory.path)] {
+            // Sockets can't be copied, and need not be.
+            for entry in try FileManager.default.contentsOfDirectory(atPath: path) {
+                try? FileManager.default.copyItem(atPath: "\(path)/\(entry)", toPath: "\(folder)/\(name)-\(entry)")
+            }
+        }
         say("kept: \(folder)")
     }
 }
