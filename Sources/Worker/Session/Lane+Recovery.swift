@@ -2,7 +2,7 @@ import ArgusCore
 
 /// What a lane does when the runtime refuses, dies, or is silent for too long: its own record decides.
 extension Lane {
-    /// - Parameter isNamed: a name led to the thread, so its loss is ours to mend; one that a client named by id is not.
+    /// - Parameter isNamed: a name led to the thread, so its loss is ours to mend; one that a client named is not.
     package mutating func refused(message: String, isNamed: Bool = true) -> [Action] {
         guard let row else { return [] }
         switch row.step {
