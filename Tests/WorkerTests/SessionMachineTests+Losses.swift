@@ -33,3 +33,27 @@ extension SessionMachineTests {
         #expect(!bench.sent.contains { $0.message.method == "thread/start" })
     }
 }
+
+extension SessionMachineTests {
+    @Test("carries a system event with the thread's next turn, also after a take-over, and starts none for it")
+    func systemEvents() {
+        var bench = MachineBench()
+        bench.linkUp()
+        let body = #"{"text":"the door is open","kind":"node"}"#
+        bench.enter(.turn, ["thread": "name:main", "event": "1", "body": body, "client": "in.1", "rid": "1"])
+        #expect(bench.sent.isEmpty)
+        #expect(bench.answers(to: "in.1").first?.contains(#""kind":"node""#) == true)
+        bench.takeOver()
+        bench.linkUp(first: 1, last: bench.sequence)
+        #expect(bench.answers(to: "in.1").count == 1)
+        bench.say("hello", chat: "42")
+        bench.startTurn()
+        let text = bench.sent.last?.message.params?["input"]?.elements.first?["text"]?.string ?? ""
+        #expect(text.contains("System events (batched):\n[node at="))
+        #expect(text.hasSuffix("] the door is open"))
+        #expect(bench.inbox.count == 2)
+        bench.complete("u1")
+        #expect(bench.inbox.isEmpty)
+        #expect(bench.machine.owesNothing)
+    }
+}

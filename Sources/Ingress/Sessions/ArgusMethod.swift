@@ -21,7 +21,14 @@ enum ArgusMethod {
             return ClientInput(
                 kind: .rpc,
                 fields: ["thread": ByteBuffer(string: "name:main"), "ensure": ClientMessage.one, "body": message.line])
-        case "argus/systemEvent/enqueue", "argus/heartbeat/request":
+        case "argus/systemEvent/enqueue":
+            return ClientInput(
+                kind: .turn,
+                fields: [
+                    "thread": try thread(params), "event": ClientMessage.one,
+                    "body": ByteBuffer(string: try event(params).text),
+                ])
+        case "argus/heartbeat/request":
             throw Refusal(RPCErrorCode.methodNotFound, "\(method) is not available yet in this version of Argus")
         default:
             throw Refusal(RPCErrorCode.methodNotFound, "Method not found: \(method.prefix(ClientMessage.nameLimit))")
@@ -38,11 +45,20 @@ enum ArgusMethod {
         return ByteBuffer(string: "name:main")
     }
 
-    private static func turn(_ params: JSONSlice?) throws(Refusal) -> JSON {
+    private static func event(_ params: JSONSlice?) throws(Refusal) -> JSON {
+        let kind = try optionalName("kind", of: params) ?? "system"
+        return ["text": try text(params).json, "kind": .string(kind)]
+    }
+
+    private static func text(_ params: JSONSlice?) throws(Refusal) -> JSONSlice {
         guard let value = params?["text"], !value.isNull else { throw .params("Missing 'text'") }
         guard let text = value.string else { throw .params("'text' must be a string") }
         guard text.contains(where: { !$0.isWhitespace }) else { throw .params("Missing 'text'") }
-        var turn: [(String, JSON)] = [("text", value.json)]
+        return value
+    }
+
+    private static func turn(_ params: JSONSlice?) throws(Refusal) -> JSON {
+        var turn: [(String, JSON)] = [("text", try text(params).json)]
         if let source = params?["source"], !source.isNull {
             guard source.isObject else { throw .params("'source' must be an object") }
             // As in the original: a source counts when both its names are there.

@@ -38,6 +38,10 @@ package struct Lane: Sendable {
     package internal(set) var row: LaneRow?
     package private(set) var waiting: [TurnInput] = []
     package private(set) var running: [TurnInput] = []
+    /// System events for the next turn that the gateway words.
+    package private(set) var events: [TurnInput] = []
+    /// A turn carries so many of them at most.
+    private static let eventsPerTurn = 20
     package private(set) var awaitsContext = false
     /// Whether the runtime was asked to load the thread in this try already.
     var hasResumed = false
@@ -61,13 +65,17 @@ package struct Lane: Sendable {
         self.row = row
     }
 
-    package var isIdle: Bool { row == nil && !awaitsContext && waiting.isEmpty }
+    package var isIdle: Bool { row == nil && !awaitsContext && waiting.isEmpty && events.isEmpty }
     package var isBusy: Bool { row != nil || awaitsContext }
 
     // MARK: Inputs
 
     package mutating func add(_ input: TurnInput) {
         waiting.append(input)
+    }
+
+    package mutating func add(event: TurnInput) {
+        events.append(event)
     }
 
     /// An input that the row already carries.
@@ -125,12 +133,16 @@ package struct Lane: Sendable {
         }
         running = Array(waiting.prefix(count))
         waiting.removeFirst(count)
+        if first.text != nil {
+            running += events.prefix(Self.eventsPerTurn)
+            events.removeFirst(min(events.count, Self.eventsPerTurn))
+        }
         var row = LaneRow(
             kind: .text, step: thread == nil ? .startThread : .startTurn, thread: thread, name: name,
             entries: running.map(\.entry), messageID: "argus-\(first.entry)", client: first.asker?.client,
             startedAtMilliseconds: now)
         switch first.content {
-        case .text: break
+        case .text, .event: break
         case .ensure: row.kind = .ensure
         case .raw(let message):
             row.kind = .raw

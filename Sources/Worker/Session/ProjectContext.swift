@@ -73,7 +73,9 @@ enum Prompt {
     }
 
     /// The text of a turn that carries one or more inputs.
-    static func turn(_ texts: [String], updated context: String?, isContinuation: Bool) -> String {
+    static func turn(
+        _ texts: [String], events: [String] = [], updated context: String?, isContinuation: Bool
+    ) -> String {
         var blocks: [String] = []
         if let context { blocks.append(context) }
         if isContinuation {
@@ -87,6 +89,7 @@ enum Prompt {
             let list = texts.enumerated().map { "\($0.offset + 1)) \(trimmed($0.element))" }
             blocks.append("Follow-ups (batched):\n" + list.joined(separator: "\n"))
         }
+        if !events.isEmpty { blocks.append("System events (batched):\n" + events.joined(separator: "\n")) }
         return blocks.joined(separator: "\n\n")
     }
 

@@ -45,7 +45,8 @@ extension SessionMachine {
                 let text = json["text"]?.string
             else { return nil }
             source = ChatSource(json["source"])
-            content = .text(text)
+            content =
+                entry.text("event") == nil ? .text(text) : .event(kind: json["kind"]?.string ?? "system", text: text)
         }
         return TurnInput(
             entry: id, reference: entry.text("thread") ?? "name:main", content: content, source: source,
@@ -64,7 +65,24 @@ extension SessionMachine {
             return
         }
         if let client = input.asker?.client, clients.contains(client) { turnClient = client }
-        enqueue(input, in: laneKey(reference), isNew: isNew)
+        if case .event(let kind, let text) = input.content {
+            event(input, kind: kind, text: text, in: laneKey(reference), isNew: isNew)
+        } else {
+            enqueue(input, in: laneKey(reference), isNew: isNew)
+        }
+    }
+
+    /// It stays in the inbox until the turn that carries it is settled.
+    private mutating func event(_ input: TurnInput, kind: String, text: String, in key: String, isNew: Bool) {
+        var lane = lanes[key] ?? Lane(attempts: settings.attempts, mode: settings.queueMode)
+        lane.add(event: input)
+        lanes[key] = lane
+        guard isNew else { return }
+        let event = JSON.object([
+            ("eventId", .string("\(input.entry)")), ("kind", .string(kind)), ("text", .string(text)),
+            ("createdAtMs", .integer(Int(input.entry.milliseconds))),
+        ])
+        answer(input, ["ok": true, "event": event, "threadId": thread(of: key).map(JSON.string) ?? .null])
     }
 
     mutating func enqueue(_ input: TurnInput, in key: String, isNew: Bool) {

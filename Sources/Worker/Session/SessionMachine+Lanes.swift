@@ -104,7 +104,8 @@ extension SessionMachine {
         let isNews = context.isNews(to: thread) || row.attempt > 1
         let update = isNews ? Prompt.projectContext(context, session: session) : nil
         let text = Prompt.turn(
-            lane.running.compactMap(\.text), updated: update, isContinuation: row.isContinuation)
+            lane.running.compactMap(\.text), events: lane.running.compactMap(\.eventLine), updated: update,
+            isContinuation: row.isContinuation)
         return RPCMessage.request(
             id: "0", method: "turn/start",
             params: [
@@ -192,6 +193,7 @@ extension SessionMachine {
                     publishAnswer(
                         asker, input.entry, input.dedupe, reply.replacingID(with: asker.requestID))
                 }
+            case .event: break
             case .ensure: answer(input, ["threadId": thread])
             case .text:
                 answer(

@@ -72,7 +72,7 @@ extension SessionMachine {
                 tell(input.source, "I could not answer: \(reason).")
             }
             if lane.row != nil { bury(key, reason: reason) }
-            if lanes[key]?.row == nil { lanes[key] = nil }
+            if lanes[key]?.isIdle == true { lanes[key] = nil }
         }
         for client in clients { control(to: client, code: 1011, reason: "Failed to provision upstream container") }
     }

@@ -1,5 +1,6 @@
 import ArgusAppServer
 import ArgusCore
+import Foundation
 import NIOCore
 
 /// Where a reply goes besides the attached clients.
@@ -40,6 +41,8 @@ package struct TurnInput: Sendable {
         case text(String)
         /// A client's own `turn/start`, passed on as it is.
         case raw(RPCMessage)
+        /// A system event: waits for the thread's next turn, and starts none.
+        case event(kind: String, text: String)
         /// Only the thread is wanted (`argus/thread/main/ensure`).
         case ensure
     }
@@ -79,6 +82,9 @@ package struct TurnInput: Sendable {
         let body: String
         switch content {
         case .ensure: return nil
+        case .event(let kind, let text):
+            let event = JSON.object([("text", .string(text)), ("kind", .string(kind))])
+            return ["kind": "turn", "thread": .string(reference), "event": "1", "body": .string(event.text)]
         case .raw(let message):
             return [
                 "kind": "turn", "thread": .string(reference), "raw": "1", "body": .string(String(buffer: message.line)),
@@ -91,6 +97,13 @@ package struct TurnInput: Sendable {
             body = JSON.object(fields).text
         }
         return ["kind": "turn", "thread": .string(reference), "body": .string(body)]
+    }
+
+    /// A system event as the turn that carries it tells it.
+    package var eventLine: String? {
+        guard case .event(let kind, let text) = content else { return nil }
+        let at = Date(timeIntervalSince1970: Double(entry.milliseconds) / 1000)
+        return "[\(kind) at=\(at.ISO8601Format())] \(text)"
     }
 
     package var isEnsure: Bool {
