@@ -110,9 +110,11 @@ package struct Lane: Sendable {
     // MARK: Starting
 
     /// Begins the next turn if the lane is free.
-    package mutating func next(thread: String?, name: String?, now: Int) -> [Action] {
+    ///
+    /// - Parameter knowsContext: the workspace's files were asked for just now.
+    package mutating func next(thread: String?, name: String?, now: Int, knowsContext: Bool = false) -> [Action] {
         guard !isBusy, let first = waiting.first else { return [] }
-        if first.text != nil {
+        if first.text != nil, !knowsContext {
             awaitsContext = true
             return [.fetchContext]
         }

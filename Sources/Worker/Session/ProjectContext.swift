@@ -16,6 +16,9 @@ struct ProjectContext: Sendable {
     /// Per thread, the hash of what it has heard. Kept in the session hash as `context:<thread>`.
     private var heard: [String: String] = [:]
     var isBeingFetched = false
+    private var updatedAt: ContinuousClock.Instant?
+    /// In a burst of turns the files are looked at once a second, not for each turn.
+    private static let freshness = Duration.seconds(1)
 
     static func field(_ thread: String) -> String { "context:\(thread)" }
 
@@ -25,7 +28,12 @@ struct ProjectContext: Sendable {
         }
     }
 
-    mutating func update(_ answer: JSONSlice) {
+    func isFresh(at now: ContinuousClock.Instant) -> Bool {
+        updatedAt.map { now - $0 < Self.freshness } ?? false
+    }
+
+    mutating func update(_ answer: JSONSlice, at now: ContinuousClock.Instant) {
+        updatedAt = now
         isBeingFetched = false
         hash = answer["hash"]?.string
         files = (answer["files"]?.elements ?? []).compactMap { file in

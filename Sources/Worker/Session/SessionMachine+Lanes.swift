@@ -6,7 +6,8 @@ import NIOCore
 extension SessionMachine {
     mutating func startNext(_ key: String) {
         guard var lane = lanes[key] else { return }
-        let actions = lane.next(thread: thread(of: key), name: name(of: key), now: wallClock)
+        let actions = lane.next(
+            thread: thread(of: key), name: name(of: key), now: wallClock, knowsContext: context.isFresh(at: now))
         lanes[key] = lane
         perform(actions, on: key)
     }
@@ -50,7 +51,7 @@ extension SessionMachine {
     }
 
     mutating func contextArrived(_ answer: JSONSlice) {
-        context.update(answer)
+        context.update(answer, at: now)
         for key in lanes.keys.sorted() where lanes[key]?.awaitsContext == true {
             with(key) { [name = name(of: key), thread = thread(of: key), wallClock] lane in
                 lane.contextArrived(thread: thread, name: name, now: wallClock)
