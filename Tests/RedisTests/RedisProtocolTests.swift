@@ -152,6 +152,33 @@ struct RedisChannelHandlerTests {
         _ = try? channel.finish()
     }
 
+    @Test("gives up a silent Redis 4 s after its last word: 2 s until a PING, 2 s for the answer")
+    func silence() throws {
+        let answers = Answers()
+        _ = submit(["GET", "a"], answers)
+        handler.drain()
+        channel.embeddedEventLoop.advanceTime(by: .milliseconds(3_999))
+        #expect(answers.all.isEmpty)
+        #expect(channel.isActive)
+        channel.embeddedEventLoop.advanceTime(by: .milliseconds(1))
+        #expect(answers.all == [.failure(.disconnected(maybeExecuted: true))])
+        #expect(!channel.isActive)
+        _ = try? channel.finish()
+    }
+
+    @Test("keeps a quiet Redis that answers each PING")
+    func quiet() throws {
+        handler.drain()
+        for _ in 0..<100 {
+            channel.embeddedEventLoop.advanceTime(by: .seconds(2))
+            let wire = try channel.readOutbound(as: ByteBuffer.self).map { String(buffer: $0) }
+            #expect(wire == "*1\r\n$4\r\nPING\r\n")
+            try channel.writeInbound(ByteBuffer(string: "+PONG\r\n"))
+        }
+        #expect(channel.isActive)
+        _ = try? channel.finish()
+    }
+
     @Test("refuses more than 64 MiB of unanswered commands, and takes them again once answered")
     func overload() throws {
         let answers = Answers()

@@ -60,18 +60,16 @@ struct RedisReconnectTests {
             let error = await #expect(throws: RedisError.self) { try await client.send(["PING"]) }
             #expect(error == .disconnected(maybeExecuted: false))
             #expect(ContinuousClock.now - start > .milliseconds(900))
-            #expect(ContinuousClock.now - start < .seconds(4))
         }
     }
 
-    @Test("is given up within 5 s when Redis hangs")
+    // RedisChannelHandlerTests say after how many seconds, on a clock that no load can disturb.
+    @Test("is given up when Redis hangs, and taken up again")
     func silence() async throws {
         try await withServer { server, client in
             server.pause()
-            let start = ContinuousClock.now
             let error = await #expect(throws: RedisError.self) { try await client.send(["PING"]) }
             #expect(error == .disconnected(maybeExecuted: true))
-            #expect(ContinuousClock.now - start < .seconds(5))
             server.resume()
             try await client.waitUntilReady()
             #expect(try await client.send(["PING"]).text == "PONG")

@@ -26,7 +26,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private let decoder = RESPDecoder()
     private var context: ChannelHandlerContext?
     private var waiting = CircularBuffer<RedisReply>()
-    private var lastRead = NIODeadline.now()
+    private var lastRead: NIODeadline
     private var pinged: NIODeadline?
     private var timer: (due: NIODeadline, task: Scheduled<Void>)?
     private var hasEnded = false
@@ -35,6 +35,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     init(_ purpose: Purpose, eventLoop: any EventLoop) {
         self.purpose = purpose
         self.ended = eventLoop.makePromise()
+        self.lastRead = eventLoop.now
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -53,7 +54,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
             for reply in replies { reply.fail(.disconnected(maybeExecuted: false)) }
             return
         }
-        let now = NIODeadline.now()
+        let now = context.eventLoop.now
         for var reply in replies {
             reply.writtenAt = now
             waiting.append(reply)
@@ -76,7 +77,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        lastRead = .now()
+        lastRead = context.eventLoop.now
         var answered = 0
         do throws(RedisError) {
             try decoder.feed(unwrapInboundIn(data))
@@ -159,7 +160,7 @@ extension RedisChannelHandler {
 
     private func tick() {
         timer = nil
-        let now = NIODeadline.now()
+        guard let now = context?.eventLoop.now else { return }
         if let first = waiting.first, first.deadline <= now {
             return end(.timedOut, because: ArgusError(.timedOut, RedisError.timedOut.description))
         }
