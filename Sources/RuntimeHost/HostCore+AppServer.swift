@@ -98,7 +98,9 @@ extension HostCore {
         guard case .starting(let process?) = runtime, case .line(let bytes) = line,
             let message = try? RPCMessage(bytes), message.kind == .response, message.id?.int == 0
         else {
+            FaultPoint.reach(Self.isAnswer(line) ? .answerBefore : .journalBefore)
             machine.output(line)
+            FaultPoint.reach(Self.isAnswer(line) ? .answerAfter : .journalAfter)
             return
         }
         guard let result = message.result else {
@@ -112,6 +114,11 @@ extension HostCore {
         process.input.writeAndFlush(initialized, promise: nil)
         perform(machine.started(initialize: result.text, process: Int(process.pid)))
         logger.info("app-server runs", metadata: ["generation": "\(machine.generation)", "pid": "\(process.pid)"])
+    }
+
+    private static func isAnswer(_ line: LineSplitter.Line) -> Bool {
+        guard case .line(let bytes) = line else { return false }
+        return (try? RPCMessage(bytes))?.kind == .response
     }
 
     /// Stdout has ended: nothing more can come, whether the process lives or not.

@@ -105,7 +105,11 @@ final class HostCore: @unchecked Sendable {
     }
 
     func receive(_ frame: WorkerFrame, from connection: Int) {
-        let actions = machine.receive(frame, from: connection, now: Self.now) { token in try files.remember(token) }
+        let actions = machine.receive(frame, from: connection, now: Self.now) { token in
+            FaultPoint.reach(.tokenBefore)
+            try files.remember(token)
+            FaultPoint.reach(.tokenAfter)
+        }
         perform(actions)
         if case .attach = frame { logger.info("attach", metadata: ["accepted": "\(isController(connection))"]) }
     }
@@ -120,7 +124,9 @@ final class HostCore: @unchecked Sendable {
     func pump() {
         guard let connection = machine.controllingConnection, let channel = connections[connection] else { return }
         while channel.isWritable, let (_, bytes) = machine.nextFrames(limitBytes: Self.batchBytes) {
+            FaultPoint.reach(.deliverBefore)
             channel.writeAndFlush(bytes, promise: nil)
+            FaultPoint.reach(.deliverAfter)
         }
     }
 
@@ -142,7 +148,10 @@ final class HostCore: @unchecked Sendable {
 
     private func write(_ bytes: ByteBuffer) {
         guard let input = process?.input else { return }
+        FaultPoint.reach(.passBefore)
         input.write(bytes, promise: nil)
+        if FaultPoint.isArmed { input.flush() }
+        FaultPoint.reach(.passAfter)
         guard !input.isWritable else { return }
         // A flush that the pipe takes at once brings the writability back; only what stays stops the reading.
         input.flush()

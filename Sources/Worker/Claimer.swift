@@ -57,7 +57,9 @@ struct Claimer: Service {
     /// Unclaimed or unreleased, an entry stays pending and is reaped after one lease.
     private func claim(_ entry: ReadySession) async -> (SessionOwner, Claim)? {
         do {
+            FaultPoint.reach(.claimBefore)
             guard let claim = try await queue.claim(entry, worker: worker) else { return nil }
+            FaultPoint.reach(.claimAfter)
             let mailbox = Mailbox()
             guard owners.add(entry.session, entry.token, mailbox) else {
                 // Stopping, or an older ownership is still ending here: the entry goes back.

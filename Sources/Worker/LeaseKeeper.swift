@@ -28,7 +28,9 @@ struct LeaseKeeper: Service {
 
     private func renew(_ owned: [(session: SessionID, token: FencingToken)]) async throws {
         guard !owned.isEmpty else { return }
+        FaultPoint.reach(.renewBefore)
         let renewed = try await queue.renew(worker: worker, owned: owned)
+        FaultPoint.reach(.renewAfter)
         for (session, _) in owned {
             guard let mailbox = owners.mailbox(of: session) else { continue }
             mailbox.signal { mail in
@@ -56,7 +58,9 @@ struct Reaper: Service {
             // Right after a reconnect nobody has had the chance to renew.
             guard let since = redis.readySince, .now - since > queue.limits.lease else { return }
             do {
+                FaultPoint.reach(.reapBefore)
                 for session in try await queue.reap(pool: pool) {
+                    FaultPoint.reach(.reapAfter)
                     logger.notice("session taken from a silent owner", metadata: ["session": "\(session)"])
                 }
             } catch {

@@ -74,7 +74,9 @@ struct EnqueuePipeline: Sendable {
         }
         do {
             let isNew = since == nil || since != scriptSince
+            FaultPoint.reach(.enqueueBefore)
             let outcomes = try await gateway.queue.enqueue(session, commands, loadsScript: isNew)
+            FaultPoint.reach(.enqueueAfter)
             scriptSince = since
             return outcomes
         } catch {

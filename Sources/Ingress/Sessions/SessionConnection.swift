@@ -125,7 +125,10 @@ struct SessionConnection: Sendable {
         let entry = gateway.attachEntry(client, after: attach.after)
         let key = "\(client):attach"
         gateway.attached.withLockedValue { $0[client] = session }
-        switch try await gateway.enqueue(session, entry, dedupe: key, patience: .seconds(10), socket) {
+        FaultPoint.reach(.enterBefore)
+        let result = try await gateway.enqueue(session, entry, dedupe: key, patience: .seconds(10), socket)
+        FaultPoint.reach(.enterAfter)
+        switch result {
         case .accepted(_, _, let cursor): return cursor ?? attach.after ?? .zero
         case .duplicate(_, let answer):
             return answer.flatMap { StreamID(String(buffer: $0)) } ?? attach.after ?? .zero

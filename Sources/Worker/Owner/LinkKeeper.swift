@@ -91,9 +91,11 @@ final class LinkKeeper: Sendable {
             throw ArgusError(.internal, "the session has no link secret: delete it and start a new one")
         }
         let from = cursor.withLockedValue { $0 }
+        FaultPoint.reach(.attachBefore)
         link.send([.attach(token: token, secret: secret, cursor: from)])
         do {
             try await verdict.get()
+            FaultPoint.reach(.attachAfter)
         } catch {
             channel.close(promise: nil)
             throw error

@@ -35,7 +35,9 @@ package struct SessionOwner: Sendable {
     package func run(_ claim: Claim) async -> Ending {
         let machine = SessionMachine(session: session, settings: settings, claim: claim, now: .now)
         let keeper = LinkKeeper(
-            request: RuntimeRequest(session: session, secret: claim.secret), token: token.id, driver: driver,
+            request: RuntimeRequest(
+                session: session, secret: claim.secret, createdAtMilliseconds: claim.createdAtMilliseconds),
+            token: token.id, driver: driver,
             mailbox: mailbox, settings: linkSettings, logger: logger)
         keeper.cursor.withLockedValue { $0 = claim.cursor.flatMap { Cursor($0) } }
         return await withTaskGroup(of: Ending?.self) { group in
@@ -182,9 +184,11 @@ struct OwnerRound: Sendable {
         var delay = Duration.milliseconds(20)
         while !Task.isCancelled {
             do {
+                FaultPoint.reach(output.faultPoints.before)
                 let result = try await owner.queue.commit(
                     owner.session, owner.token, revision: revision, cursor: output.cursor,
                     effects: output.effects, kind: output.mustNotFail ? .settle : .publish)
+                FaultPoint.reach(output.faultPoints.after)
                 switch result {
                 case .committed(let ids, _):
                     revision += 1
@@ -240,7 +244,9 @@ struct OwnerRound: Sendable {
     ///   next one must be above it.
     private func release(above highest: StreamID? = nil) async -> SessionOwner.Ending {
         do {
+            FaultPoint.reach(.releaseBefore)
             _ = try await owner.queue.release(owner.session, owner.token, above: highest)
+            FaultPoint.reach(.releaseAfter)
             return .released
         } catch {
             owner.logger.warning("release failed", metadata: ["session": "\(owner.session)", "error": "\(error)"])

@@ -18,7 +18,9 @@ package final class RuntimeLink: Sendable {
         guard !frames.isEmpty else { return }
         var buffer = channel.allocator.buffer(capacity: frames.count * 256)
         for frame in frames { frame.encode(into: &buffer) }
-        channel.writeAndFlush(buffer, promise: nil)
+        FaultPoint.reach(frames.faultPoints.before)
+        guard FaultPoint.isArmed else { return channel.writeAndFlush(buffer, promise: nil) }
+        channel.writeAndFlush(buffer).whenSuccess { FaultPoint.reach(frames.faultPoints.after) }
     }
 
     func resumeReading() {

@@ -53,7 +53,7 @@ struct ChatDelivery: Sendable {
         var step = delivery.beginning
         while true {
             switch step {
-            case .done: return try await ending(queue.outboxDone(claim.chat, claim.token, entry: head.id))
+            case .done: return try await done(head.id)
             case .bury(let reason): return try await bury(head.id, reason)
             case .move(let new):
                 try await moves.record(from: moves.current(key).chat, to: new)
@@ -82,7 +82,9 @@ struct ChatDelivery: Sendable {
         let target = delivery.isWithoutTopic ? ChatKey(chat: chat.chat) : chat
         let outcome: PartDelivery.Outcome
         do {
+            FaultPoint.reach(.messageBefore)
             try await api.sendMessage(message, to: target)
+            FaultPoint.reach(.messageAfter)
             outcome = .delivered
         } catch let error as BotAPIError {
             outcome = .failed(error)
@@ -112,7 +114,17 @@ struct ChatDelivery: Sendable {
     }
 
     private func store(_ delivery: PartDelivery) async throws -> Bool {
-        try await queue.deliveryProgress(claim.chat, claim.token, delivery.progress) == .ok
+        FaultPoint.reach(.progressBefore)
+        let result = try await queue.deliveryProgress(claim.chat, claim.token, delivery.progress)
+        FaultPoint.reach(.progressAfter)
+        return result == .ok
+    }
+
+    private func done(_ entry: StreamID) async throws -> Ending? {
+        FaultPoint.reach(.doneBefore)
+        let result = try await queue.outboxDone(claim.chat, claim.token, entry: entry)
+        FaultPoint.reach(.doneAfter)
+        return ending(result)
     }
 
     private func bury(_ entry: StreamID, _ reason: String) async throws -> Ending? {

@@ -69,14 +69,19 @@ struct Deliverer: Service {
 
     private func deliver(_ entry: ReadyChat) async {
         do {
+            FaultPoint.reach(.chatBefore)
             guard let claim = try await queue.claimChat(entry, deliverer: id) else { return }
+            FaultPoint.reach(.chatAfter)
             chats.claimed(entry)
             guard let key = ChatKey(claim.chat.chat) else {
                 return try await discard(claim)
             }
             switch try await ending(of: makeDelivery(claim, key)) {
             case .fenced: logger.debug("chat taken over", metadata: ["chat": "\(claim.chat.chat)"])
-            case .release(let delay): _ = try await queue.releaseChat(claim.chat, claim.token, delay: delay)
+            case .release(let delay):
+                FaultPoint.reach(.chatReleaseBefore)
+                _ = try await queue.releaseChat(claim.chat, claim.token, delay: delay)
+                FaultPoint.reach(.chatReleaseAfter)
             }
         } catch {
             // Unreleased it is reaped after one lease.

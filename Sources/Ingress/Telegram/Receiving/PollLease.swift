@@ -1,3 +1,4 @@
+import ArgusCore
 import ArgusRedis
 import Logging
 
@@ -48,8 +49,10 @@ struct PollLease: Sendable {
 
     /// False: the lease is gone.
     func store(offset: Int64) async throws -> Bool {
+        FaultPoint.reach(.offsetBefore)
         let reply = try await redis.eval(
             Self.confirm, keys: [keys.poller, keys.offset], arguments: [.text(ingress), .text("\(offset)")])
+        FaultPoint.reach(.offsetAfter)
         return reply.int == 1
     }
 

@@ -91,7 +91,9 @@ struct PollRound {
             let (from, asked) = (offset, ContinuousClock.now)
             let updates = try await retrying { try await $0.api.getUpdates(offset: from, waiting: BotAPI.pollSeconds) }
             for update in updates {
+                FaultPoint.reach(.updateBefore)
                 try await retrying { _ in try await intake.take(update) }
+                FaultPoint.reach(.updateAfter)
             }
             // Ids may jump, also downwards, after a week of silence: the batch decides, not the offset before.
             let next = updates.map(\.id).max().map { $0 + 1 } ?? offset
