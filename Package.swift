@@ -4,12 +4,17 @@ import PackageDescription
 // Direction: Core and the shims at the bottom; Redis and HTTPClient above; Queue and AppServer next, not importing
 // each other; roles on top, never importing each other; the executable starts them. Tests/TidyTests keeps it so.
 
-let settings: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-    .treatAllWarnings(as: .error),
-]
+/// Set by scripts/fuzz: libFuzzer's library. Our modules then tell it which way they take, and `argus-fuzz` stands in
+/// for the tests.
+let fuzzer = Context.environment["ARGUS_FUZZ"]
+
+let settings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .treatAllWarnings(as: .error),
+    ] + (fuzzer == nil ? [] : [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing", "-assert-config", "Debug"])])
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -40,9 +45,9 @@ func role(_ name: String, _ dependencies: [Target.Dependency], resources: [Resou
         swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
     .testTarget(
-        name: name, dependencies: dependencies + ["ArgusTestSupport"], path: "Tests/\(name)",
+        name: name, dependencies: dependencies + ["ArgusTestSupport"], path: "Tests/\(name)", exclude: exclude,
         swiftSettings: settings)
 }
 
@@ -70,7 +75,9 @@ let package = Package(
             "Queue", ["ArgusCore", "ArgusRedis", nioCore, nioLocks, logging, lifecycle],
             resources: [.embedInCode("Scripts")]),
         common("AppServer", ["ArgusCore", nioCore]),
-        common("Service", ["ArgusCore", "ArgusRedis", nioCore, nioPosix, nioLocks, logging, lifecycle]),
+        common(
+            "Service",
+            ["ArgusCore", "ArgusRedis", "CProcess", nioCore, nioPosix, nioLocks, nioHTTP1, logging, lifecycle]),
 
         role(
             "Ingress",
@@ -116,8 +123,11 @@ let package = Package(
             path: "Tests/Support", swiftSettings: settings),
         .executableTarget(
             name: "argus-bench",
-            dependencies: ["ArgusTestSupport", "ArgusAppServer", nioCore, nioPosix, nioHTTP1, nioWebSocket, nioLocks],
-            path: "Tests/Bench", swiftSettings: settings),
+            dependencies: [
+                "ArgusTestSupport", "ArgusAppServer", "ArgusCore", "ArgusQueue", "ArgusRedis", nioCore, nioPosix,
+                nioHTTP1, nioWebSocket, nioLocks, logging,
+            ],
+            path: "Tests/Bench", exclude: ["Peers"], swiftSettings: settings),
         .executableTarget(
             name: "argus-chaos",
             dependencies: ["ArgusTestSupport", "ArgusAppServer", "ArgusCore", "ArgusRedis", nioCore, nioLocks],
@@ -143,7 +153,21 @@ var selectedTests: [Target] {
             "EndToEnd",
             ["ArgusAppServer", "ArgusRedis", "ArgusWorker", "ArgusService", "argus", subprocess, nioCore, nioPosix]),
         tests("TidyTests", []),
+        tests("Fuzz", fuzzed, exclude: ["Fuzzer.swift", "Corpus"]),
     ]
+    if let fuzzer { return [fuzzTarget(fuzzer)] }
     guard let chosen = Context.environment["ARGUS_TESTS"]?.split(separator: ",").map(String.init) else { return all }
     return all.filter { chosen.contains($0.name) }
+}
+
+/// The modules whose parsers are fuzzed.
+let fuzzed: [Target.Dependency] = [
+    "ArgusCore", "ArgusRedis", "ArgusAppServer", "ArgusService", "ArgusHTTPClient", "ArgusIngress", nioCore, nioHTTP1,
+]
+
+func fuzzTarget(_ library: String) -> Target {
+    .executableTarget(
+        name: "argus-fuzz", dependencies: fuzzed + ["ArgusTestSupport"], path: "Tests/Fuzz",
+        exclude: ["CorpusTests.swift", "Corpus"], swiftSettings: settings,
+        linkerSettings: [.unsafeFlags(["-Xlinker", library]), .linkedLibrary("stdc++")])
 }

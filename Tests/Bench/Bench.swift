@@ -8,12 +8,18 @@ import NIOPosix
 struct Bench {
     static func main() async throws {
         let wanted = CommandLine.arguments.dropFirst()
+        if wanted.first == "peer" {
+            try await PeerCommand.run(wanted.last ?? "")
+            exit(0)
+        }
         func wants(_ name: String) -> Bool { wanted.isEmpty || wanted.contains(name) }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         if wants("latency") { try await latency(group) }
         if wants("throughput") { try await throughput(group) }
         if wants("memory") { try await memory(group) }
         if wants("start") { try await start() }
+        if wants("docker") { try await ColdStart.run(rounds: 20, on: group) }
+        if wants("queue") { try await QueueBench.run() }
         exit(0)
     }
 

@@ -14,7 +14,7 @@ final class BenchSocket: Sendable {
 
     fileprivate final class Watch: Sendable {
         struct State {
-            var counts: [Int] = [0, 0, 0]
+            var counts: [Int] = [0, 0, 0, 0]
             var session: String?
             var waiters: [(word: Int, count: Int, continuation: CheckedContinuation<Void, Never>)] = []
             /// The thread id of the last `thread/start` answer, in order.
@@ -36,13 +36,14 @@ final class BenchSocket: Sendable {
     }
 
     enum Word: Int, CaseIterable {
-        case completed, delta, answer
+        case completed, delta, answer, threadStarted
 
         var text: String {
             switch self {
             case .completed: #""method":"turn/completed""#
             case .delta: #""method":"item/agentMessage/delta""#
             case .answer: #""result":"#
+            case .threadStarted: #""method":"thread/started""#
             }
         }
     }

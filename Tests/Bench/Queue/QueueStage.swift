@@ -1,0 +1,83 @@
+import ArgusCore
+import ArgusQueue
+import ArgusRedis
+import ArgusTestSupport
+import Logging
+import NIOCore
+
+/// The queue on one Redis, without any role: a client, a blocking reader, and sessions to enqueue to.
+struct QueueStage: Sendable {
+    static let pool = "default"
+    /// So many commands on their way at once where a figure says `pipelined`.
+    static let depth = 64
+
+    let redis: RedisClient
+    let blocking: RedisReader
+    let queue: SessionQueue
+
+    static func with<Result: Sendable>(
+        _ configuration: RedisConfiguration, body: @Sendable (QueueStage) async throws -> Result
+    ) async throws -> Result {
+        let redis = RedisClient(configuration, name: "bench", logger: .quiet)
+        let blocking = RedisReader(configuration, name: "bench-ready", unblocking: redis, logger: .quiet)
+        let queue = SessionQueue(redis: redis, keys: QueueKeys(prefix: "bench"))
+        return try await running([{ try await redis.run() }, { try await blocking.run() }]) {
+            try await redis.waitUntilReady()
+            return try await body(QueueStage(redis: redis, blocking: blocking, queue: queue))
+        }
+    }
+
+    func session(_ number: Int) throws -> SessionID {
+        guard let session = SessionID("bench-\(number)") else { throw NotInTime("no session id") }
+        return session
+    }
+
+    func forget() async throws { _ = try await redis.send(["FLUSHALL"]) }
+
+    func open(_ sessions: Int) async throws {
+        try await spread(sessions) { number in
+            _ = try await queue.open(try session(number), pool: Self.pool, create: true)
+        }
+    }
+
+    /// One turn of the numbered job, deduplicated by its number.
+    func enqueue(_ number: Int, sessions: Int) async throws {
+        let entry = InboxEntry(kind: .turn, fields: ["body": ByteBuffer(string: "\(WallClock.nanoseconds)")])
+        let result = try await queue.enqueue(try session(number % sessions), entry, dedupe: "job-\(number)")
+        guard case .accepted = result else { throw NotInTime("turn \(number) was not accepted: \(result)") }
+    }
+
+    func enqueueOneByOne(_ jobs: Range<Int>, sessions: Int) async throws {
+        for number in jobs { try await enqueue(number, sessions: sessions) }
+    }
+
+    func enqueuePipelined(_ jobs: Range<Int>, sessions: Int) async throws {
+        try await spread(jobs.count) { try await enqueue(jobs.lowerBound + $0, sessions: sessions) }
+    }
+
+    /// Enqueues at an even pace, whatever the answers take.
+    func enqueuePaced(_ jobs: Int, sessions: Int, perSecond: Int) async throws {
+        try await paced(jobs, perSecond: perSecond) { try await enqueue($0, sessions: sessions) }
+    }
+
+    /// Calls `job` for each number, `depth` at once.
+    func spread(_ jobs: Int, depth: Int = depth, job: @escaping @Sendable (Int) async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for first in 0..<min(depth, jobs) {
+                group.addTask { for number in stride(from: first, to: jobs, by: depth) { try await job(number) } }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    func paced(_ jobs: Int, perSecond: Int, job: @escaping @Sendable (Int) async throws -> Void) async throws {
+        let begin = ContinuousClock.now
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<jobs {
+                try await Task.sleep(until: begin + .seconds(1) * number / perSecond, tolerance: .zero)
+                group.addTask { try await job(number) }
+            }
+            try await group.waitForAll()
+        }
+    }
+}
