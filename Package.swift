@@ -51,6 +51,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
         swiftSettings: settings)
 }
 
+/// The modules whose parsers are fuzzed.
+let fuzzed: [Target.Dependency] = [
+    "ArgusCore", "ArgusRedis", "ArgusAppServer", "ArgusService", "ArgusHTTPClient", "ArgusIngress", nioCore, nioHTTP1,
+]
+
 let package = Package(
     name: "argus",
     platforms: [.macOS(.v15)],
@@ -159,11 +164,6 @@ var selectedTests: [Target] {
     guard let chosen = Context.environment["ARGUS_TESTS"]?.split(separator: ",").map(String.init) else { return all }
     return all.filter { chosen.contains($0.name) }
 }
-
-/// The modules whose parsers are fuzzed.
-let fuzzed: [Target.Dependency] = [
-    "ArgusCore", "ArgusRedis", "ArgusAppServer", "ArgusService", "ArgusHTTPClient", "ArgusIngress", nioCore, nioHTTP1,
-]
 
 func fuzzTarget(_ library: String) -> Target {
     .executableTarget(

@@ -59,7 +59,7 @@ struct BotAPI: Sendable {
         return try read(response, method)
     }
 
-    private func read<Result: Decodable & Sendable>(_ response: HTTPResponse, _ method: String) throws -> Result {
+    func read<Result: Decodable & Sendable>(_ response: HTTPResponse, _ method: String) throws -> Result {
         guard let answer = try? JSONDecoder().decode(BotAnswer<Result>.self, from: Data(response.body)) else {
             throw unreadable(response, method)
         }
