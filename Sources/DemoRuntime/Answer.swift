@@ -10,11 +10,19 @@ enum Answer {
     }
 
     static func text(to spoken: String, size: Int) -> String {
+        if spoken.hasPrefix("HEARTBEAT:") { return heartbeat(spoken) }
         let trimmed = spoken.utf8.count > 16 ? spoken : spoken.filter { !$0.isWhitespace }.lowercased()
         if trimmed == "help" || trimmed == "/help" { return DemoRuntime.introduction }
         let text = "echo: \(spoken)"
         guard size > text.utf8.count else { return text }
         return text + String(repeating: ".", count: size - text.utf8.count)
+    }
+
+    /// Tells the system events of a heartbeat, if there are any.
+    private static func heartbeat(_ spoken: String) -> String {
+        let lines = spoken.split(separator: "\n", omittingEmptySubsequences: false)
+            .drop { $0 != "System events (batched):" }.dropFirst().prefix { !$0.isEmpty }
+        return lines.isEmpty ? "HEARTBEAT_OK" : "echo: " + lines.joined(separator: "\n")
     }
 
     /// Near-equal parts, never cut inside a character's bytes; empty parts are left out.

@@ -4,7 +4,8 @@ extension DemoRuntime {
     /// For `argus demo-runtime --help`.
     package static let help = """
         A small app-server for first runs, tests and benchmarks. It speaks the JSON-RPC of `codex app-server` over \
-        stdin and stdout, keeps its threads in $HOME/demo-runtime, and answers "echo: <your text>".
+        stdin and stdout, keeps its threads in $HOME/demo-runtime, and answers "echo: <your text>". A heartbeat \
+        without system events is answered with HEARTBEAT_OK.
 
         What a message says anywhere in its text changes the turn:
           !delay=MS          waits before it answers

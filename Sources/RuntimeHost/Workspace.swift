@@ -4,7 +4,7 @@ import Foundation
 /// The folder the assistant works in: its first files, and what of them a thread is told.
 struct Workspace: Sendable {
     /// What a new thread hears, in this order.
-    static let contextFiles = ["AGENTS.md", "SOUL.md", "USER.md"]
+    private static let contextFiles = ["AGENTS.md", "SOUL.md", "USER.md"]
     /// More of a file than this is cut off with a note: it would be paid for in every thread.
     static let contextLimitBytes = 64 << 10
 
@@ -29,7 +29,8 @@ struct Workspace: Sendable {
         }
     }
 
-    /// `{"files":[{"name","content"}],"hash"}`: missing files are left out, unreadable ones say so.
+    /// `{"files":[{"name","content"}],"hash","heartbeat"}`: missing files are left out, unreadable ones say so.
+    /// HEARTBEAT.md travels beside the others: only heartbeats need it, so its changes are no news to a thread.
     func context() -> JSON {
         var files: [JSON] = []
         var hash = UInt64(0xCBF2_9CE4_8422_2325)
@@ -38,7 +39,8 @@ struct Workspace: Sendable {
             files.append(["name": .string(name), "content": .string(content)])
             for byte in (name + "\0" + content + "\0").utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         }
-        return ["files": .array(files), "hash": .string(String(hash, radix: 16))]
+        let heartbeat = content(of: "HEARTBEAT.md").map(JSON.string) ?? .null
+        return ["files": .array(files), "hash": .string(String(hash, radix: 16)), "heartbeat": heartbeat]
     }
 
     private func content(of name: String) -> String? {
@@ -104,9 +106,8 @@ enum WorkspaceTemplates {
     private static let heartbeat = """
         # What to check when nobody asked
 
-        Now and then you are woken to look after these. Nothing to report: answer exactly HEARTBEAT_OK.
-
-        (Empty. Add a line for each thing, with how often, for example "Mornings: is there rain today?")
+        <!-- A heartbeat wakes the assistant to look after what stands here. While nothing does, it stays asleep. -->
+        <!-- One line for each thing, with how often, for example: "Mornings: is there rain today?" -->
 
         """
 }

@@ -155,6 +155,15 @@ package final class EventTape: Sendable {
         }
     }
 
+    /// The texts of the turns, in order.
+    package var userMessages: [String] {
+        heard("item/completed").compactMap { frame in
+            let item = frame.params?["item"]
+            guard item?["type"]?.string == "userMessage" else { return nil }
+            return item?["content"]?.elements.compactMap { $0["text"]?.string }.joined(separator: "\n")
+        }
+    }
+
     /// `started <turn>` and `completed <turn>`, in order.
     package var turnEdges: [String] {
         heard.compactMap { event in

@@ -14,8 +14,8 @@ struct LaneTests {
     private func running(mode: QueueMode = .collect, attempts: Int = 2) -> Lane {
         var lane = Lane(attempts: attempts, mode: mode)
         lane.add(text(1))
-        _ = lane.next(thread: "t", name: nil, now: 0)
-        _ = lane.contextArrived(thread: "t", name: nil, now: 0)
+        _ = lane.next(LaneSurroundings(thread: "t", name: nil, now: 0))
+        _ = lane.contextArrived(LaneSurroundings(thread: "t", name: nil, now: 0))
         _ = lane.turnAccepted("turn-1")
         return lane
     }
@@ -24,8 +24,8 @@ struct LaneTests {
     func startsThread() {
         var lane = Lane(attempts: 2, mode: .collect)
         lane.add(text(1))
-        #expect(lane.next(thread: nil, name: "main", now: 5) == [.fetchContext])
-        #expect(lane.contextArrived(thread: nil, name: "main", now: 5) == [.begin, .request])
+        #expect(lane.next(LaneSurroundings(thread: nil, name: "main", now: 5)) == [.fetchContext])
+        #expect(lane.contextArrived(LaneSurroundings(thread: nil, name: "main", now: 5)) == [.begin, .request])
         #expect(lane.row?.step == .startThread)
         #expect(lane.threadStarted("t") == [.persist, .request])
         #expect(lane.row?.step == .startTurn)
@@ -38,11 +38,11 @@ struct LaneTests {
         var lane = running(mode: .followup)
         lane.add(text(2))
         lane.add(text(3))
-        #expect(lane.next(thread: "t", name: nil, now: 0).isEmpty)
+        #expect(lane.next(LaneSurroundings(thread: "t", name: nil, now: 0)).isEmpty)
         #expect(lane.completed(turn: "turn-1", .completed(answer: "a")) == [.settle(.completed(answer: "a"))])
         #expect(lane.free()?.row.entries == [id(1)])
-        _ = lane.next(thread: "t", name: nil, now: 0)
-        _ = lane.contextArrived(thread: "t", name: nil, now: 0)
+        _ = lane.next(LaneSurroundings(thread: "t", name: nil, now: 0))
+        _ = lane.contextArrived(LaneSurroundings(thread: "t", name: nil, now: 0))
         #expect(lane.row?.entries == [id(2)])
         #expect(lane.waiting.map(\.entry) == [id(3)])
     }
@@ -54,8 +54,8 @@ struct LaneTests {
         lane.add(text(3))
         _ = lane.completed(turn: "turn-1", .completed(answer: nil))
         _ = lane.free()
-        _ = lane.next(thread: "t", name: nil, now: 0)
-        _ = lane.contextArrived(thread: "t", name: nil, now: 0)
+        _ = lane.next(LaneSurroundings(thread: "t", name: nil, now: 0))
+        _ = lane.contextArrived(LaneSurroundings(thread: "t", name: nil, now: 0))
         #expect(lane.row?.entries == [id(2), id(3)])
     }
 
@@ -70,8 +70,8 @@ struct LaneTests {
     func loadsThread() {
         var lane = Lane(attempts: 2, mode: .collect)
         lane.add(text(1))
-        _ = lane.next(thread: "t", name: nil, now: 0)
-        _ = lane.contextArrived(thread: "t", name: nil, now: 0)
+        _ = lane.next(LaneSurroundings(thread: "t", name: nil, now: 0))
+        _ = lane.contextArrived(LaneSurroundings(thread: "t", name: nil, now: 0))
         #expect(lane.refused(message: "thread not found: t") == [.persist, .request])
         #expect(lane.row?.step == .resumeThread)
         #expect(lane.resumed() == [.persist, .request])

@@ -77,11 +77,15 @@ struct MachineBench {
         settle()
     }
 
-    mutating func context(hash: String = "h1") {
-        machine.handle(
-            .context(
-                body: ByteBuffer(string: #"{"files":[{"name":"AGENTS.md","content":"be kind"}],"hash":"\#(hash)"}"#)))
+    /// The host answers for the workspace's files, more than a second after the last time.
+    mutating func context(hash: String = "h1", heartbeat: String? = nil) {
+        let body = JSON.object([
+            ("files", [["name": "AGENTS.md", "content": "be kind"]]), ("hash", .string(hash)),
+            ("heartbeat", heartbeat.map(JSON.string) ?? .null),
+        ])
+        machine.handle(.context(body: ByteBuffer(string: body.text)))
         settle()
+        machine.now += .seconds(2)
     }
 
     mutating func line(_ text: String, requestID: String? = nil) {

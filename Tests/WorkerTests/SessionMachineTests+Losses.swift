@@ -35,19 +35,19 @@ extension SessionMachineTests {
 }
 
 extension SessionMachineTests {
-    @Test("carries a system event with the thread's next turn, also after a take-over, and starts none for it")
+    @Test("carries another thread's system event with its next turn, also after a take-over, and starts none for it")
     func systemEvents() {
         var bench = MachineBench()
         bench.linkUp()
-        let body = #"{"text":"the door is open","kind":"node"}"#
-        bench.enter(.turn, ["thread": "name:main", "event": "1", "body": body, "client": "in.1", "rid": "1"])
+        bench.happen("the door is open", thread: "id:t1")
         #expect(bench.sent.isEmpty)
         #expect(bench.answers(to: "in.1").first?.contains(#""kind":"node""#) == true)
         bench.takeOver()
         bench.linkUp(first: 1, last: bench.sequence)
         #expect(bench.answers(to: "in.1").count == 1)
-        bench.say("hello", chat: "42")
-        bench.startTurn()
+        bench.say("hello", chat: "42", thread: "id:t1")
+        bench.context()
+        bench.respond("turn/start", #"{"turn":{"id":"u1"}}"#)
         let text = bench.sent.last?.message.params?["input"]?.elements.first?["text"]?.string ?? ""
         #expect(text.contains("System events (batched):\n[node at="))
         #expect(text.hasSuffix("] the door is open"))

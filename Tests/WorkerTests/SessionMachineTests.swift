@@ -205,6 +205,7 @@ struct SessionMachineTests {
         bench.sent = []
         bench.takeOver()
         bench.linkUp(first: 1, last: bench.sequence)
+        bench.context()
         #expect(bench.sent.map(\.requestID) == [id])
     }
 

@@ -29,7 +29,8 @@ enum ArgusMethod {
                     "body": ByteBuffer(string: try event(params).text),
                 ])
         case "argus/heartbeat/request":
-            throw Refusal(RPCErrorCode.methodNotFound, "\(method) is not available yet in this version of Argus")
+            return ClientInput(
+                kind: .turn, fields: ["thread": ByteBuffer(string: "name:main"), "heartbeat": ClientMessage.one])
         default:
             throw Refusal(RPCErrorCode.methodNotFound, "Method not found: \(method.prefix(ClientMessage.nameLimit))")
         }

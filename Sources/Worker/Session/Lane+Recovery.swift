@@ -13,7 +13,7 @@ extension Lane {
             return end(.refused)
         case .resumeThread where isUnknownThread(message):
             // A thread without a turn leaves no record: nothing of it can be lost by starting it anew.
-            if row.kind == .text, isNamed {
+            if row.isWorded, isNamed {
                 self.row?.thread = nil
                 return row.isRecovering ? retry(.startThread) : request(.startThread)
             }

@@ -9,6 +9,9 @@ import ArgusCore
 ///                          ▼                       └───────────────────────────────┘
 ///                      readRecord ──▶ settle from the record │ running │ revert ──▶ startTurn (attempt + 1)
 ///
+/// What people and clients sent goes first, in its order. When nobody waits, a heartbeat that was asked for has its
+/// turn, or system events that make one.
+///
 /// Pure: every event returns what to do; the session carries it out. A lane with a row holds exactly one turn.
 package struct Lane: Sendable {
     package enum Action: Sendable, Equatable {
@@ -20,6 +23,8 @@ package struct Lane: Sendable {
         /// Send the request that the row's step names.
         case request
         case answerStarted
+        /// There is nothing to do for these: they leave the inbox without a turn.
+        case skip([StreamID])
         case settle(Ending)
         case bury(reason: String)
     }
@@ -34,15 +39,17 @@ package struct Lane: Sendable {
 
     /// More than a chat shows of one reply (50 messages), so that the chat is who says what was left out.
     private static let answerLimit = 262_144
+    /// A thread that nobody talks to keeps so many system events; then the oldest goes.
+    private static let eventLimit = 2000
 
     package internal(set) var row: LaneRow?
-    package private(set) var waiting: [TurnInput] = []
-    package private(set) var running: [TurnInput] = []
+    package internal(set) var waiting: [TurnInput] = []
+    package internal(set) var running: [TurnInput] = []
+    /// The heartbeat that was asked for. One look does for all who asked before it.
+    package internal(set) var heartbeat: TurnInput?
     /// System events for the next turn that the gateway words.
-    package private(set) var events: [TurnInput] = []
-    /// A turn carries so many of them at most.
-    private static let eventsPerTurn = 20
-    package private(set) var awaitsContext = false
+    package internal(set) var events: [TurnInput] = []
+    package internal(set) var awaitsContext = false
     /// Whether the runtime was asked to load the thread in this try already.
     var hasResumed = false
     /// A checkup reads the record of a turn that may be fine.
@@ -65,7 +72,10 @@ package struct Lane: Sendable {
         self.row = row
     }
 
-    package var isIdle: Bool { row == nil && !awaitsContext && waiting.isEmpty && events.isEmpty }
+    package var isIdle: Bool {
+        row == nil && !awaitsContext && waiting.isEmpty && heartbeat == nil && events.isEmpty
+    }
+
     package var isBusy: Bool { row != nil || awaitsContext }
 
     // MARK: Inputs
@@ -74,8 +84,17 @@ package struct Lane: Sendable {
         waiting.append(input)
     }
 
-    package mutating func add(event: TurnInput) {
+    /// - Returns: the oldest event, where there are more than a thread may keep.
+    package mutating func add(event: TurnInput) -> TurnInput? {
         events.append(event)
+        return events.count > Self.eventLimit ? events.removeFirst() : nil
+    }
+
+    /// - Returns: false if one waits already.
+    package mutating func add(heartbeat: TurnInput) -> Bool {
+        guard self.heartbeat == nil else { return false }
+        self.heartbeat = heartbeat
+        return true
     }
 
     /// An input that the row already carries.
@@ -85,10 +104,11 @@ package struct Lane: Sendable {
         running.append(input)
     }
 
-    /// Takes what waits and lies before `limit` out of the lane.
+    /// Takes what waits and lies before `limit` out of the lane. System events stay: nobody stops what has happened.
     package mutating func dropWaiting(before limit: StreamID) -> [TurnInput] {
-        let dropped = waiting.filter { $0.entry < limit }
+        let dropped = (waiting + [heartbeat].compactMap(\.self)).filter { $0.entry < limit }
         waiting.removeAll { $0.entry < limit }
+        if let asked = heartbeat, asked.entry < limit { heartbeat = nil }
         return dropped
     }
 
@@ -99,78 +119,27 @@ package struct Lane: Sendable {
     }
 
     package mutating func takeWaiting() -> [TurnInput] {
-        defer { waiting = [] }
-        return waiting
+        defer { (waiting, heartbeat) = ([], nil) }
+        return waiting + [heartbeat].compactMap(\.self)
+    }
+
+    /// Events by that name, which leads elsewhere from now on.
+    package mutating func takeEvents(of reference: String) -> [TurnInput] {
+        defer { events.removeAll { $0.reference == reference } }
+        return events.filter { $0.reference == reference }
+    }
+
+    /// Events whose senders wait for the thread's id, which is known now.
+    package mutating func takeEventAnswers() -> [TurnInput] {
+        let due = (running + events).filter { $0.isEvent && !$0.isAnswered }
+        for index in running.indices where running[index].isEvent { running[index].isAnswered = true }
+        for index in events.indices { events[index].isAnswered = true }
+        row?.unanswered.removeAll { entry in due.contains { $0.entry == entry } }
+        return due
     }
 
     package mutating func markRunningAnswered() {
         for index in running.indices { running[index].isAnswered = true }
-    }
-
-    // MARK: Starting
-
-    /// Begins the next turn if the lane is free.
-    ///
-    /// - Parameter knowsContext: the workspace's files were asked for just now.
-    package mutating func next(thread: String?, name: String?, now: Int, knowsContext: Bool = false) -> [Action] {
-        guard !isBusy, let first = waiting.first else { return [] }
-        if first.text != nil, !knowsContext {
-            awaitsContext = true
-            return [.fetchContext]
-        }
-        return start(thread: thread, name: name, now: now)
-    }
-
-    package mutating func contextArrived(thread: String?, name: String?, now: Int) -> [Action] {
-        guard awaitsContext else { return [] }
-        awaitsContext = false
-        return row == nil && !waiting.isEmpty ? start(thread: thread, name: name, now: now) : []
-    }
-
-    private mutating func start(thread: String?, name: String?, now: Int) -> [Action] {
-        let first = waiting[0]
-        var count = 1
-        if mode == .collect, first.text != nil {
-            count = waiting.prefix { $0.text != nil }.count
-        }
-        running = Array(waiting.prefix(count))
-        waiting.removeFirst(count)
-        if first.text != nil {
-            running += events.prefix(Self.eventsPerTurn)
-            events.removeFirst(min(events.count, Self.eventsPerTurn))
-        }
-        var row = LaneRow(
-            kind: .text, step: thread == nil ? .startThread : .startTurn, thread: thread, name: name,
-            entries: running.map(\.entry), messageID: "argus-\(first.entry)", client: first.asker?.client,
-            startedAtMilliseconds: now)
-        switch first.content {
-        case .text, .event: break
-        case .ensure: row.kind = .ensure
-        case .raw(let message):
-            row.kind = .raw
-            if let own = message.params?["clientUserMessageId"]?.string { row.messageID = own }
-        }
-        row.unanswered = running.filter { !$0.isAnswered }.map(\.entry)
-        hasResumed = false
-        self.row = row
-        return [.begin, .request]
-    }
-
-    // MARK: Answers
-
-    package mutating func threadStarted(_ thread: String) -> [Action] {
-        guard row?.step == .startThread else { return [] }
-        row?.thread = thread
-        if row?.kind == .ensure { return [.answerStarted] + end(.completed(answer: nil)) }
-        return request(.startTurn)
-    }
-
-    package mutating func turnAccepted(_ turn: String) -> [Action] {
-        guard row?.step == .startTurn else { return [] }
-        row?.turn = turn
-        row?.step = .running
-        row?.unanswered = []
-        return [.persist, .answerStarted]
     }
 
     // MARK: The running turn

@@ -7,6 +7,8 @@ package struct LaneRow: Sendable, Equatable {
     package enum Kind: String, Sendable {
         /// Worded by the gateway from one or more text inputs.
         case text
+        /// Worded by the gateway when nobody said anything: a look at HEARTBEAT.md, at system events, or both.
+        case heartbeat
         /// A client's `turn/start`.
         case raw
         /// Only a thread is wanted.
@@ -55,6 +57,9 @@ package struct LaneRow: Sendable, Equatable {
         self.client = client
         self.startedAtMilliseconds = startedAtMilliseconds
     }
+
+    /// The gateway wrote the prompt, so it may write it again.
+    package var isWorded: Bool { kind == .text || kind == .heartbeat }
 
     /// The id of the request in flight, beside the line on the link.
     package var requestID: String {

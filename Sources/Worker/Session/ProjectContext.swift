@@ -12,6 +12,8 @@ struct ProjectContext: Sendable {
     }
 
     private(set) var files: [File] = []
+    /// HEARTBEAT.md, which only heartbeats carry.
+    private(set) var heartbeat: String?
     private(set) var hash: String?
     /// Per thread, the hash of what it has heard. Kept in the session hash as `context:<thread>`.
     private var heard: [String: String] = [:]
@@ -28,6 +30,9 @@ struct ProjectContext: Sendable {
         }
     }
 
+    /// Asked for at least once by this owner.
+    var isKnown: Bool { updatedAt != nil }
+
     func isFresh(at now: ContinuousClock.Instant) -> Bool {
         updatedAt.map { now - $0 < Self.freshness } ?? false
     }
@@ -36,6 +41,7 @@ struct ProjectContext: Sendable {
         updatedAt = now
         isBeingFetched = false
         hash = answer["hash"]?.string
+        heartbeat = answer["heartbeat"]?.string
         files = (answer["files"]?.elements ?? []).compactMap { file in
             guard let name = file["name"]?.string, let content = file["content"]?.string else { return nil }
             return File(name: name, content: content)
@@ -56,7 +62,7 @@ enum Prompt {
     /// `# Project Context`, then who the model is here, then the workspace's files.
     static func projectContext(_ context: ProjectContext, session: SessionID) -> String {
         var blocks = [
-            "# Project Context",
+            contextTitle,
             """
             [ARGUS]
             sessionId: \(session)
@@ -66,9 +72,13 @@ enum Prompt {
             [/ARGUS]
             """,
         ]
-        blocks += context.files.map { "[\($0.name)]\n\($0.content)\n[/\($0.name)]" }
+        blocks += context.files.map { block($0.name, $0.content) }
         return blocks.joined(separator: "\n\n")
     }
+
+    private static let contextTitle = "# Project Context"
+
+    private static func block(_ name: String, _ content: String) -> String { "[\(name)]\n\(content)\n[/\(name)]" }
 
     /// What a new thread is told once.
     static func developerInstructions(_ context: ProjectContext, session: SessionID) -> String {
@@ -97,7 +107,37 @@ enum Prompt {
             let list = texts.enumerated().map { "\($0.offset + 1)) \(trimmed($0.element))" }
             blocks.append("Follow-ups (batched):\n" + list.joined(separator: "\n"))
         }
-        if !events.isEmpty { blocks.append("System events (batched):\n" + events.joined(separator: "\n")) }
+        if !events.isEmpty { blocks.append(batch(events)) }
+        return blocks.joined(separator: "\n\n")
+    }
+
+    private static func batch(_ events: [String]) -> String {
+        "System events (batched):\n" + events.joined(separator: "\n")
+    }
+
+    /// The text of a heartbeat: what HEARTBEAT.md says, then what has happened.
+    static func heartbeat(_ heartbeat: String?, events: [String], updated context: String?) -> String {
+        var blocks: [String] = []
+        if let context { blocks.append(context) }
+        if let heartbeat {
+            if context == nil { blocks.append(contextTitle) }
+            blocks.append(block("HEARTBEAT.md", heartbeat))
+        }
+        blocks.append("HEARTBEAT: Nobody is talking to you now. Read HEARTBEAT.md in # Project Context and follow it.")
+        if !events.isEmpty { blocks.append(batch(events)) }
+        blocks.append(
+            """
+            Heartbeat response contract:
+            If nothing needs the person's attention, answer exactly \(HeartbeatAnswer.token) and nothing else.
+            Else answer with what the person is to read, without \(HeartbeatAnswer.token) and without a word about this \
+            check.
+            """)
+        blocks.append(
+            """
+            Instructions:
+            Deal with system events in their order, if there are any, then with HEARTBEAT.md.
+            Do what is yours to do; the person sees only your last message.
+            """)
         return blocks.joined(separator: "\n\n")
     }
 

@@ -14,8 +14,7 @@ extension SessionMachine {
         for entry in row.entries { effects.append(.done(entry)) }
         forget(row)
         switch ending {
-        case .completed(let answer):
-            if let answer, !answer.isEmpty { reply(to: inputs, answer, turn: row.turn) }
+        case .completed(let answer): deliver(answer ?? "", of: row, to: inputs)
         case .interrupted:
             // Who stopped it in the chat was told so.
             let others = inputs.filter { $0.source.map { !stoppers.contains($0) } ?? false }
@@ -92,6 +91,17 @@ extension SessionMachine {
     }
 
     // MARK: Answers and replies
+
+    private mutating func deliver(_ answer: String, of row: LaneRow, to inputs: [TurnInput]) {
+        if row.kind == .heartbeat {
+            guard let alert = HeartbeatAnswer.alert(answer) else { return }
+            tell(row.thread.flatMap { chats[$0] }, alert, turn: row.turn, kind: "reply")
+        } else if !answer.isEmpty {
+            // The token means nothing to people; but who gets nothing else must get that.
+            let text = HeartbeatAnswer.withoutToken(answer).text
+            reply(to: inputs, text.isEmpty ? answer : text, turn: row.turn)
+        }
+    }
 
     /// The reply goes to each chat that one of the inputs came from, and to no other.
     private mutating func reply(to inputs: [TurnInput], _ text: String, turn: String?, kind: String = "reply") {

@@ -37,6 +37,8 @@ extension SessionMachine {
         var source: ChatSource?
         if entry.text("ensure") != nil {
             content = .ensure
+        } else if entry.text("heartbeat") != nil {
+            content = .heartbeat
         } else if let body = entry.fields["body"], entry.text("raw") != nil {
             guard let message = try? RPCMessage(body) else { return nil }
             content = .raw(message)
@@ -46,7 +48,10 @@ extension SessionMachine {
             else { return nil }
             source = ChatSource(json["source"])
             content =
-                entry.text("event") == nil ? .text(text) : .event(kind: json["kind"]?.string ?? "system", text: text)
+                entry.text("event") == nil
+                ? .text(text)
+                : .event(
+                    kind: json["kind"]?.string ?? "system", text: text, wakes: entry.text("thread") == "name:main")
         }
         return TurnInput(
             entry: id, reference: entry.text("thread") ?? "name:main", content: content, source: source,
@@ -65,28 +70,52 @@ extension SessionMachine {
             return
         }
         if let client = input.asker?.client, clients.contains(client) { turnClient = client }
-        if case .event(let kind, let text) = input.content {
-            event(input, kind: kind, text: text, in: laneKey(reference), isNew: isNew)
-        } else {
-            enqueue(input, in: laneKey(reference), isNew: isNew)
+        let key = laneKey(reference)
+        switch input.content {
+        case .event: event(input, in: key, isNew: isNew)
+        case .heartbeat: heartbeat(input, in: key, isNew: isNew)
+        case .text, .raw, .ensure: enqueue(input, in: key, isNew: isNew)
         }
     }
 
-    /// It stays in the inbox until the turn that carries it is settled.
-    private mutating func event(_ input: TurnInput, kind: String, text: String, in key: String, isNew: Bool) {
-        var lane = lanes[key] ?? Lane(attempts: settings.attempts, mode: settings.queueMode)
-        lane.add(event: input)
+    func lane(_ key: String) -> Lane { lanes[key] ?? Lane(attempts: settings.attempts, mode: settings.queueMode) }
+
+    /// It stays in the inbox until the turn that carries it is settled. Who sent it is told its thread, once there is
+    /// one.
+    private mutating func event(_ input: TurnInput, in key: String, isNew: Bool) {
+        var lane = lane(key)
+        var input = input
+        if let thread = thread(of: key) {
+            if isNew { answer(event: input, thread: thread) }
+            input.isAnswered = true
+        }
+        if let oldest = lane.add(event: input) { effects.append(.done(oldest.entry)) }
         lanes[key] = lane
-        guard isNew else { return }
+        startNext(key)
+    }
+
+    mutating func answer(event input: TurnInput, thread: String) {
+        guard case .event(let kind, let text, _) = input.content else { return }
         let event = JSON.object([
             ("eventId", .string("\(input.entry)")), ("kind", .string(kind)), ("text", .string(text)),
             ("createdAtMs", .integer(Int(input.entry.milliseconds))),
         ])
-        answer(input, ["ok": true, "event": event, "threadId": thread(of: key).map(JSON.string) ?? .null])
+        answer(input, ["ok": true, "event": event, "threadId": .string(thread)])
+    }
+
+    /// Answered at once; the look itself comes when nobody else waits for the thread.
+    private mutating func heartbeat(_ input: TurnInput, in key: String, isNew: Bool) {
+        var lane = lane(key)
+        var input = input
+        if isNew { answer(input, ["ok": true]) }
+        input.isAnswered = true
+        if !lane.add(heartbeat: input) { effects.append(.done(input.entry)) }
+        lanes[key] = lane
+        startNext(key)
     }
 
     mutating func enqueue(_ input: TurnInput, in key: String, isNew: Bool) {
-        var lane = lanes[key] ?? Lane(attempts: settings.attempts, mode: settings.queueMode)
+        var lane = lane(key)
         var input = input
         if lane.isBusy || !lane.waiting.isEmpty, input.text != nil {
             // An owner before this one has answered what it found waiting.
@@ -158,6 +187,8 @@ extension SessionMachine {
             return
         }
         let name = String(reference.dropFirst("name:".count))
+        // System events follow the name.
+        let events = lanes[laneKey(reference)]?.takeEvents(of: reference) ?? []
         names[name] = nil
         effects.append(.nameDelete(name: name))
         if var lane = lanes.removeValue(forKey: reference) {
@@ -174,6 +205,7 @@ extension SessionMachine {
                 laneRequests[row.requestID] = parked
             }
         }
+        for event in events { self.event(event, in: reference, isNew: false) }
         if let asker = asker(entry) { answer(asker, id, entry.text("dedupe"), ["ok": true]) }
         tell(ChatSource(entry.json("source")), "New conversation: your next message starts it.")
         effects.append(.done(id))

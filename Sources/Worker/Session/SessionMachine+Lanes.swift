@@ -6,10 +6,15 @@ import NIOCore
 extension SessionMachine {
     mutating func startNext(_ key: String) {
         guard var lane = lanes[key] else { return }
-        let actions = lane.next(
-            thread: thread(of: key), name: name(of: key), now: wallClock, knowsContext: context.isFresh(at: now))
+        let actions = lane.next(surroundings(of: key))
         lanes[key] = lane
         perform(actions, on: key)
+    }
+
+    private func surroundings(of key: String) -> LaneSurroundings {
+        LaneSurroundings(
+            thread: thread(of: key), name: name(of: key), now: wallClock, knowsContext: context.isFresh(at: now),
+            hasHeartbeat: !HeartbeatFile.isEmpty(context.heartbeat))
     }
 
     func name(of key: String) -> String? {
@@ -38,6 +43,7 @@ extension SessionMachine {
                 if let row = lanes[key]?.row { effects.append(.laneSet(lane: key, row: row.buffer)) }
             case .request: send(on: key)
             case .answerStarted: answerStarted(key)
+            case .skip(let entries): skip(entries, on: key)
             case .settle(let ending): settle(key, ending)
             case .bury(let reason): bury(key, reason: reason)
             }
@@ -51,21 +57,34 @@ extension SessionMachine {
     }
 
     mutating func contextArrived(_ answer: JSONSlice) {
+        let isFirst = !context.isKnown
         context.update(answer, at: now)
-        for key in lanes.keys.sorted() where lanes[key]?.awaitsContext == true {
-            with(key) { [name = name(of: key), thread = thread(of: key), wallClock] lane in
-                lane.contextArrived(thread: thread, name: name, now: wallClock)
+        for key in lanes.keys.sorted() {
+            guard let lane = lanes[key] else { continue }
+            if lane.awaitsContext {
+                with(key) { [around = surroundings(of: key)] in $0.contextArrived(around) }
+            } else if isFirst, lane.row?.isWorded == true {
+                send(on: key)
             }
         }
+    }
+
+    private mutating func skip(_ entries: [StreamID], on key: String) {
+        effects += entries.map(Effect.done)
+        if lanes[key]?.isIdle == true { lanes[key] = nil }
     }
 
     // MARK: Requests to the runtime
 
     /// Sends the request that the lane's row names. While the link is down nothing leaves: `resend` does it later.
     mutating func send(on key: String) {
-        guard let lane = lanes[key], let row = lane.row, row.step != .running, let line = line(for: lane, row) else {
+        guard let lane = lanes[key], let row = lane.row, row.step != .running else { return }
+        if row.isWorded, [.startThread, .startTurn].contains(row.step), !context.isKnown {
+            // An owner before this one had read the workspace's files; this one has to, to word the prompt.
+            fetchContext()
             return
         }
+        guard let line = line(for: lane, row) else { return }
         laneRequests[row.requestID] = key
         guard runtime.isUp, let generation = runtime.current else { return }
         sends.append(.send(generation: generation, requestID: row.requestID, line: line))
@@ -104,9 +123,13 @@ extension SessionMachine {
         guard let thread = row.thread else { return nil }
         let isNews = context.isNews(to: thread) || row.attempt > 1
         let update = isNews ? Prompt.projectContext(context, session: session) : nil
-        let text = Prompt.turn(
-            lane.running.compactMap(\.text), events: lane.running.compactMap(\.eventLine), updated: update,
-            isContinuation: row.isContinuation)
+        let events = lane.running.compactMap(\.eventLine)
+        let text =
+            row.kind == .heartbeat
+            ? Prompt.heartbeat(context.heartbeat, events: events, updated: update)
+            : Prompt.turn(
+                lane.running.compactMap(\.text), events: events, updated: update,
+                isContinuation: row.isContinuation)
         return RPCMessage.request(
             id: "0", method: "turn/start",
             params: [
@@ -115,6 +138,17 @@ extension SessionMachine {
                 "approvalPolicy": "never", "sandboxPolicy": ["type": "dangerFullAccess"],
             ])
     }
+
+    /// Where a heartbeat of the thread finds its person.
+    private mutating func rememberChat(_ key: String) {
+        guard let lane = lanes[key], let thread = lane.row?.thread,
+            let source = lane.running.compactMap(\.source).last, chats[thread] != source
+        else { return }
+        chats[thread] = source
+        effects.append(.set(field: Self.chatField(thread), value: ByteBuffer(string: source.json.text)))
+    }
+
+    static func chatField(_ thread: String) -> String { "chat:\(thread)" }
 
     private mutating func rememberContext(for thread: String) {
         guard let hash = context.hash, context.isNews(to: thread) else { return }
@@ -146,7 +180,8 @@ extension SessionMachine {
             threadStarted(key, thread)
         case .startTurn:
             with(key) { $0.turnAccepted(result?["turn"]?["id"]?.string ?? "") }
-            if row.kind == .text, let thread = row.thread { rememberContext(for: thread) }
+            if row.isWorded, let thread = row.thread { rememberContext(for: thread) }
+            rememberChat(key)
         case .resumeThread: with(key) { $0.resumed() }
         case .readRecord:
             let turns = (result?["data"] ?? result?["turns"])?.elements.compactMap { TurnRecord($0) } ?? []
@@ -176,8 +211,10 @@ extension SessionMachine {
         }
         rememberContext(for: thread)
         let ensures = lane.takeEnsures()
+        let events = lane.takeEventAnswers()
         lanes[newKey] = lane
         with(newKey) { $0.threadStarted(thread) }
+        for input in events { answer(event: input, thread: thread) }
         for input in ensures {
             answer(input, ["threadId": .string(thread)])
             effects.append(.done(input.entry))
@@ -194,7 +231,7 @@ extension SessionMachine {
                     publishAnswer(
                         asker, input.entry, input.dedupe, reply.replacingID(with: asker.requestID))
                 }
-            case .event: break
+            case .event, .heartbeat: break
             case .ensure: answer(input, ["threadId": thread])
             case .text:
                 answer(

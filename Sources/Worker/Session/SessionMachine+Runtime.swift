@@ -142,7 +142,7 @@ extension SessionMachine {
 
     private mutating func turnStarted(_ key: String, thread: String, turn: String?) {
         guard let turn else { return }
-        if lanes[key] == nil { lanes[key] = Lane(attempts: settings.attempts, mode: settings.queueMode) }
+        lanes[key] = lane(key)
         with(key) { [wallClock] in $0.turnStarted(turn, thread: thread, now: wallClock) }
     }
 
@@ -164,7 +164,7 @@ extension SessionMachine {
     /// a client's own turn is the client's to clear up. A runtime that doesn't know the request refuses it, which is no
     /// matter.
     private mutating func terminate(_ processes: [String], of key: String) {
-        guard let row = lanes[key]?.row, row.kind == .text, let thread = row.thread, runtime.isUp,
+        guard let row = lanes[key]?.row, row.isWorded, let thread = row.thread, runtime.isUp,
             let generation = runtime.current
         else { return }
         for process in processes where !process.isEmpty {

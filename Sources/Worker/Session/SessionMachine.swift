@@ -43,6 +43,8 @@ package struct SessionMachine: Sendable {
     package var wallClock = 0
 
     var names: [String: String]
+    /// Per thread, the chat that talked to it last. Kept in the session hash as `chat:<thread>`.
+    var chats: [String: ChatSource] = [:]
     var lanes: [String: Lane] = [:]
     package internal(set) var clients: [ClientID]
     var turnClient: ClientID?
@@ -93,6 +95,9 @@ package struct SessionMachine: Sendable {
         handled = handledBefore
         writtenHandled = handledBefore
         context = ProjectContext(fields: fields)
+        for (field, value) in fields where field.hasPrefix("chat:") {
+            chats[String(field.dropFirst("chat:".count))] = ChatSource(try? JSONSlice.parse(value))
+        }
         for (key, buffer) in claim.lanes {
             guard let row = LaneRow(buffer) else { continue }
             lanes[key] = Lane(row: row, attempts: settings.attempts, mode: settings.queueMode)

@@ -13,6 +13,8 @@ package struct ChatSource: Sendable, Hashable {
         self.chatKey = chatKey
     }
 
+    var json: JSON { ["channel": .string(channel), "chatKey": .string(chatKey)] }
+
     /// `{"channel","chatKey"}`; nil unless both are non-empty strings.
     package init?(_ json: JSONSlice?) {
         guard let channel = json?["channel"]?.string, let chatKey = json?["chatKey"]?.string, !channel.isEmpty,
@@ -41,8 +43,11 @@ package struct TurnInput: Sendable {
         case text(String)
         /// A client's own `turn/start`, passed on as it is.
         case raw(RPCMessage)
-        /// A system event: waits for the thread's next turn, and starts none.
-        case event(kind: String, text: String)
+        /// A system event: told with the thread's next turn. Where `wakes`, it makes a heartbeat of its own if there is
+        /// none.
+        case event(kind: String, text: String, wakes: Bool)
+        /// A look at HEARTBEAT.md when nobody is talking.
+        case heartbeat
         /// Only the thread is wanted (`argus/thread/main/ensure`).
         case ensure
     }
@@ -81,8 +86,8 @@ package struct TurnInput: Sendable {
     package var letter: JSON? {
         let body: String
         switch content {
-        case .ensure: return nil
-        case .event(let kind, let text):
+        case .ensure, .heartbeat: return nil
+        case .event(let kind, let text, _):
             let event = JSON.object([("text", .string(text)), ("kind", .string(kind))])
             return ["kind": "turn", "thread": .string(reference), "event": "1", "body": .string(event.text)]
         case .raw(let message):
@@ -91,9 +96,7 @@ package struct TurnInput: Sendable {
             ]
         case .text(let text):
             var fields: [(String, JSON)] = [("text", .string(text))]
-            if let source {
-                fields.append(("source", ["channel": .string(source.channel), "chatKey": .string(source.chatKey)]))
-            }
+            if let source { fields.append(("source", source.json)) }
             body = JSON.object(fields).text
         }
         return ["kind": "turn", "thread": .string(reference), "body": .string(body)]
@@ -101,13 +104,21 @@ package struct TurnInput: Sendable {
 
     /// A system event as the turn that carries it tells it.
     package var eventLine: String? {
-        guard case .event(let kind, let text) = content else { return nil }
+        guard case .event(let kind, let text, _) = content else { return nil }
         let at = Date(timeIntervalSince1970: Double(entry.milliseconds) / 1000)
         return "[\(kind) at=\(at.ISO8601Format())] \(text)"
     }
 
     package var isEnsure: Bool {
         if case .ensure = content { true } else { false }
+    }
+
+    package var isEvent: Bool {
+        if case .event = content { true } else { false }
+    }
+
+    package var wakes: Bool {
+        if case .event(_, _, true) = content { true } else { false }
     }
 }
 
