@@ -33,8 +33,10 @@ package enum IngressServices {
             role: "ingress", id: ingress, prefix: configuration.redisPrefix, redis: redis, logger: logger,
             fields: { [("connections", "\(metrics.connections.value)")] }, onLapse: { await gateway.attachAgain() })
         let server = IngressServer(
-            routes: Routes(gateway: gateway, subscriber: subscriber), settings: settings, host: configuration.host,
-            port: configuration.port, bound: bound, logger: logger)
+            routes: Routes(
+                gateway: gateway, subscriber: subscriber,
+                door: RuntimeDoor(access: gateway.access, key: .tokenKey(queue), queue: queue)),
+            settings: settings, host: configuration.host, port: configuration.port, bound: bound, logger: logger)
         let telegram = TelegramServices.make(
             configuration, queue: queue, redis: redis, ingress: ingress, logger: logger)
         return [redis, subscriber, RedisSuitability(redis: redis), presence, feeds] + telegram + [server]

@@ -9,7 +9,7 @@ import NIOCore
 /// down: the worker's log (create, start), the runtime host's log in the container (initialize), the frames that the
 /// client hears. Containers stay until the end, as they do in an installation.
 enum ColdStart {
-    static let steps = ["create", "start", "attached", "initialized", "first event", "first turn"]
+    static let steps = ["create", "start", "listening", "attached", "initialized", "first event", "first turn"]
 
     static func run(rounds: Int, on group: any EventLoopGroup) async throws {
         Report.heading("Cold start in Docker, \(rounds) new sessions one after the other, ms since the connect")
@@ -75,7 +75,8 @@ enum ColdStart {
         let began = connected.addingTimeInterval(-took("total") / 1000)
         var times = ["create": began.addingTimeInterval(took("create") / 1000)]
         times["start"] = times["create"]?.addingTimeInterval(took("start") / 1000)
-        let host = try await engine.run("logs", "\(prefix)-\(session)").split(separator: "\n").map(String.init)
+        let host = try await engine.logs(of: "\(prefix)-\(session)")
+        times["listening"] = host.first { $0.hasSuffix(" ready") }.flatMap(time)
         times["attached"] = host.first { $0.contains("attach accepted=true") }.flatMap(time)
         times["initialized"] = host.first { $0.contains("app-server runs") }.flatMap(time)
         return times

@@ -100,14 +100,13 @@ package enum RandomHex {
     /// `bytes` random bytes from the system's generator (getrandom) as lower-case hex.
     package static func make(bytes: Int) -> String {
         var generator = SystemRandomNumberGenerator()
+        return Hex.text((0..<bytes).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
+    }
+}
+
+enum Hex {
+    static func text(_ bytes: some Sequence<UInt8>) -> String {
         let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        text.reserveCapacity(bytes * 2)
-        for _ in 0..<bytes {
-            let byte = UInt8.random(in: .min ... .max, using: &generator)
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
-        }
-        return String(decoding: text, as: UTF8.self)
+        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 }

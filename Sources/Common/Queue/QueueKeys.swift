@@ -50,6 +50,8 @@ package struct QueueKeys: Sendable {
     package var defaultSession: String { "\(prefix):default" }
     /// A random id, the same for as long as this Redis keeps its data.
     package var installation: String { "\(prefix):installation" }
+    /// What session tokens are signed with. Deleted, all of them are void.
+    package var tokenKey: String { "\(prefix):tokenkey" }
     /// The presence of a worker, and the channel on which it is told of new input (message: the session id).
     package func worker(_ worker: String) -> String { "\(prefix):worker:\(worker)" }
     package func ingress(_ ingress: String) -> String { "\(prefix):ingress:\(ingress)" }

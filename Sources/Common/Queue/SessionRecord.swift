@@ -60,6 +60,7 @@ package struct Claim: Sendable {
     package var revision: Int { text("revision").flatMap { Int($0) } ?? 0 }
     package var cursor: String? { text("cursor") }
     package var secret: String { text("secret") ?? "" }
+    package var createdAtMilliseconds: Int { text("createdAt").flatMap { Int($0) } ?? 0 }
     package var pool: String { text("pool") ?? "default" }
     /// The newest entry ever put into the inbox, settled or not.
     package var lastInboxID: StreamID { text("lastEntry").flatMap { StreamID($0) } ?? .zero }

@@ -9,8 +9,14 @@ struct AccessPolicy: Sendable {
     /// The token comes in `Authorization` (`Bearer X`, or X alone) or else in the query.
     func accepts(authorization: String?, queryToken: String?) -> Bool {
         guard let token else { return true }
-        if let authorization, !authorization.isEmpty { return token.matches(Self.bearer(authorization)) }
-        return token.matches(queryToken ?? "")
+        return token.matches(Self.token(authorization: authorization, queryToken: queryToken) ?? "")
+    }
+
+    /// The token that is shown, if any.
+    static func token(authorization: String?, queryToken: String?) -> Substring? {
+        if let authorization, !authorization.isEmpty { return bearer(authorization) }
+        guard let queryToken, !queryToken.isEmpty else { return nil }
+        return queryToken[...]
     }
 
     private static func bearer(_ header: String) -> Substring {

@@ -12,6 +12,7 @@ struct Routes: Sendable {
 
     let gateway: SessionGateway
     let subscriber: RedisSubscriber
+    let door: RuntimeDoor
 
     func router() -> Router<BasicRequestContext> {
         let router = Router(options: .autoGenerateHeadEndpoints)
@@ -35,13 +36,16 @@ struct Routes: Sendable {
             Response.text(gateway.metrics.text, type: "text/plain; version=0.0.4; charset=utf-8")
         }
         SessionRoutes(gateway: gateway).add(to: admitted)
+        door.add(to: router)
         return router
     }
 
     /// The methods of a path that exists, as `Allow` names them.
     static func methods(of path: String) -> String? {
         switch path {
-        case "/", "/chat", "/robots.txt", "/healthz", "/readyz", "/ws", "/metrics", "/sessions": "GET, HEAD"
+        case "/", "/chat", "/robots.txt", "/healthz", "/readyz", "/ws", "/nodes/ws", "/metrics", "/sessions":
+            "GET, HEAD"
+        case "/mcp": "GET, HEAD, POST, DELETE"
         case _ where SessionRoutes.session(inPath: path) != nil: "DELETE"
         default: nil
         }

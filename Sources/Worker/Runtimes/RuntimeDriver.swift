@@ -6,6 +6,8 @@ package struct RuntimeRequest: Sendable {
     package let session: SessionID
     /// What the host knows its own workers by.
     package let secret: String
+    /// Tells the session from an earlier one of the same id.
+    package let createdAtMilliseconds: Int
 }
 
 /// Where runtimes run. Each driver makes a session's runtime host exist and connects to it.

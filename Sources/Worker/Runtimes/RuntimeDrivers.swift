@@ -39,7 +39,8 @@ struct RuntimeDrivers {
         _ configuration: Configuration, queue: SessionQueue, group: any EventLoopGroup, logger: Logger
     ) -> RuntimeDrivers {
         let client = DockerClient(configuration.docker.engine, group: group)
-        let identity = InstallationID(queue)
+        let identity = InstallationValue.id(queue)
+        let signing = InstallationValue.tokenKey(queue)
         let installation: @Sendable () async throws -> String = { try await identity() }
         let isInHome = configuration.workspace == configuration.home + "/workspace"
         let settings = ContainerSpec.Settings(
@@ -49,7 +50,8 @@ struct RuntimeDrivers {
             journalLimitBytes: configuration.journalLimitBytes)
         let driver = DockerDriver(
             settings, client: client, connectTimeout: configuration.connectTimeout, group: group, logger: logger,
-            installation: installation, describe: { try await queue.describe($0, runtime: $1) })
+            installation: installation,
+            tokenKey: { try await signing.secret() }, describe: { try await queue.describe($0, runtime: $1) })
         let sweeper = ContainerSweeper(
             docker: configuration.docker, pool: configuration.pool, idleTimeout: configuration.idleTimeout,
             client: client, queue: queue, installation: installation, logger: logger)

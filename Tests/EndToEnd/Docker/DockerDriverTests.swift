@@ -13,7 +13,8 @@ struct DockerDriverTests {
     @Test("Four workers that make one session's container at once make one, and all connect to it")
     func together() async throws {
         try await Self.with { engine, prefix, home in
-            let request = RuntimeRequest(session: .random(), secret: RandomHex.make(bytes: 32))
+            let request = RuntimeRequest(
+                session: .random(), secret: RandomHex.make(bytes: 32), createdAtMilliseconds: 1)
             let driver = try Self.driver(engine, prefix: prefix, home: home)
             let channels = try await withThrowingTaskGroup(of: (any Channel).self) { group in
                 for _ in 0..<4 {
@@ -38,7 +39,7 @@ struct DockerDriverTests {
             let name = "\(prefix)-\(session)"
             let driver = try Self.driver(engine, prefix: prefix, home: home)
             func connect(_ secret: String) async throws -> String {
-                let request = RuntimeRequest(session: session, secret: secret)
+                let request = RuntimeRequest(session: session, secret: secret, createdAtMilliseconds: 1)
                 try await driver.connect(request) { $0.eventLoop.makeSucceededVoidFuture() }.close()
                 return try await engine.run("inspect", "-f", "{{.Id}}", name)
             }
@@ -74,8 +75,9 @@ struct DockerDriverTests {
             docker: configuration.docker, home: home, workspace: nil, pool: "default",
             runtimeCommand: configuration.runtimeCommand, lineLimitBytes: 1 << 20, journalLimitBytes: 1 << 20)
         let group = MultiThreadedEventLoopGroup.singleton
+        let key = try #require(Secret("key"))
         return DockerDriver(
             settings, client: DockerClient(configuration.docker.engine, group: group), connectTimeout: .seconds(60),
-            group: group, logger: .quiet, installation: { "test" }, describe: { _, _ in })
+            group: group, logger: .quiet, installation: { "test" }, tokenKey: { key }, describe: { _, _ in })
     }
 }

@@ -15,6 +15,7 @@ struct ContainerSpecTests {
         #expect(
             body["Cmd"]?.elements.map(\.string) == ["runtime-host", "--session", "s1", "--listen", "0.0.0.0:7777"])
         #expect(body["Env"]?.elements.compactMap(\.string).contains("ARGUS_LINK_SECRET=secret-of-s1") == true)
+        #expect(body["Env"]?.elements.compactMap(\.string).contains("ARGUS_MCP_TOKEN=token-of-s1") == true)
         let host = try #require(body["HostConfig"])
         #expect(host["Binds"]?.elements.map(\.string) == ["/srv/argus:/root/.argus"])
         #expect(host["NetworkMode"]?.string == "argus-net")
@@ -56,6 +57,7 @@ struct ContainerSpecTests {
 
     static func spec(_ settings: ContainerSpec.Settings = settings) -> ContainerSpec {
         ContainerSpec(
-            settings: settings, session: SessionID("s1") ?? .random(), secret: "secret-of-s1", installation: "here")
+            settings: settings, session: SessionID("s1") ?? .random(), secret: "secret-of-s1", token: "token-of-s1",
+            installation: "here")
     }
 }

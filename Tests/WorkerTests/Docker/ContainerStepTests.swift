@@ -42,6 +42,14 @@ struct ContainerStepTests {
         #expect(step == .replace(because: "it belongs to an earlier session of this id"))
     }
 
+    @Test("One whose token was signed with a key that is gone is replaced")
+    func token() {
+        var container = Self.container(.running)
+        container.token = "an older one"
+        let step = ContainerStep.next(container, for: ContainerSpecTests.spec())
+        #expect(step == .replace(because: "its token was signed with another key"))
+    }
+
     @Test("One of another installation, or of nobody, is never touched", arguments: ["elsewhere", nil])
     func stranger(installation: String?) {
         var container = Self.container(.dead)
@@ -54,7 +62,7 @@ struct ContainerStepTests {
         let json = try JSONSlice.parse(
             """
             {"Id":"abc","State":{"Status":"exited","OOMKilled":true,"ExitCode":137,"Error":""},
-             "Config":{"Image":"argus-runtime","Env":["PATH=/bin","ARGUS_LINK_SECRET=x=y"],
+             "Config":{"Image":"argus-runtime","Env":["PATH=/bin","ARGUS_LINK_SECRET=x=y","ARGUS_MCP_TOKEN=t"],
              "Labels":{"io.argus.installation":"here"}},
              "NetworkSettings":{"Networks":{"argus-net":{"IPAddress":"172.18.0.9"},"other":{"IPAddress":"10.0.0.1"}}}}
             """)
@@ -63,6 +71,7 @@ struct ContainerStepTests {
         #expect(container.wasKilledForMemory)
         #expect(container.exitCode == 137)
         #expect(container.secret == "x=y")
+        #expect(container.token == "t")
         #expect(container.address == "172.18.0.9")
         #expect(container.labels == ["io.argus.installation": "here"])
     }
@@ -71,6 +80,7 @@ struct ContainerStepTests {
         var container = Container(id: "abc", status: status)
         container.address = "172.18.0.5"
         container.secret = "secret-of-s1"
+        container.token = "token-of-s1"
         container.labels = [ContainerSpec.installationLabel: "here"]
         return container
     }

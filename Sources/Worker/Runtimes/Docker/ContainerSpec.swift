@@ -6,7 +6,10 @@ struct ContainerSpec: Sendable {
     static let homePath = "/root/.argus"
     static let workspacePath = "/root/.argus/workspace"
     static let port = 7777
+    /// For who comes in on the port.
     static let secretVariable = "ARGUS_LINK_SECRET"
+    /// For what goes out to the gateway; the original's name for it.
+    static let tokenVariable = "ARGUS_MCP_TOKEN"
     static let sessionLabel = "io.argus.session_id"
     static let installationLabel = "io.argus.installation"
     static let poolLabel = "io.argus.pool"
@@ -26,6 +29,8 @@ struct ContainerSpec: Sendable {
     let settings: Settings
     let session: SessionID
     let secret: String
+    /// A `SessionToken`.
+    let token: String
     let installation: String
 
     /// Unique among the containers of one engine: who finds it taken uses the container that has it.
@@ -54,7 +59,7 @@ struct ContainerSpec: Sendable {
     /// Of secrets only this session's own: nothing in a container opens more than the container.
     var environment: [(String, String)] {
         [
-            (Self.secretVariable, secret),
+            (Self.secretVariable, secret), (Self.tokenVariable, token),
             ("ARGUS_RUNTIME_CMD", settings.runtimeCommand),
             ("ARGUS_HOME_HOST_PATH", Self.homePath),
             ("ARGUS_WORKSPACE_HOST_PATH", Self.workspacePath),

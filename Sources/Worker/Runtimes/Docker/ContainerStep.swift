@@ -5,7 +5,7 @@ import ArgusCore
 ///
 ///     none ──create──▶ created ──start──▶ running ──address──▶ connect
 ///      ▲                  exited ──start──┘  │ unhealthy
-///      └── replace: another session's secret, dead ◄──┘
+///      └── replace: another session's secret, a void token, dead ◄──┘
 enum ContainerStep: Equatable {
     case create
     case start
@@ -28,6 +28,8 @@ enum ContainerStep: Equatable {
             // The session was deleted and made again under its old id, or the engine kept it from another life of
             // Redis.
             return .replace(because: "it belongs to an earlier session of this id")
+        case _ where container.token != spec.token:
+            return .replace(because: "its token was signed with another key")
         case .created, .exited: return .start
         case .paused: return .unpause
         case .restarting: return .wait

@@ -15,6 +15,7 @@ package struct DockerDriver: RuntimeDriver {
     private let connectTimeout: Duration
     /// What tells the containers of this installation from others on the same engine.
     private let installation: @Sendable () async throws -> String
+    private let tokenKey: @Sendable () async throws -> Secret
     /// Told which container a session has, for lists. Not waited for by anything that matters.
     private let describe: @Sendable (SessionID, _ runtime: String) async throws -> Void
     private let group: any EventLoopGroup
@@ -26,12 +27,14 @@ package struct DockerDriver: RuntimeDriver {
     init(
         _ settings: ContainerSpec.Settings, client: DockerClient, connectTimeout: Duration, group: any EventLoopGroup,
         logger: Logger, installation: @escaping @Sendable () async throws -> String,
+        tokenKey: @escaping @Sendable () async throws -> Secret,
         describe: @escaping @Sendable (SessionID, _ runtime: String) async throws -> Void
     ) {
         self.settings = settings
         self.client = client
         self.connectTimeout = connectTimeout
         self.installation = installation
+        self.tokenKey = tokenKey
         self.describe = describe
         self.group = group
         self.logger = logger
@@ -41,9 +44,10 @@ package struct DockerDriver: RuntimeDriver {
     package func connect(
         _ request: RuntimeRequest, configure: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) async throws -> any Channel {
+        let token = SessionToken(session: request.session, createdAtMilliseconds: request.createdAtMilliseconds)
         let spec = ContainerSpec(
-            settings: settings, session: request.session, secret: request.secret, installation: try await installation()
-        )
+            settings: settings, session: request.session, secret: request.secret,
+            token: token.text(key: try await tokenKey()), installation: try await installation())
         var attempt = Attempt(spec: spec, deadline: .now + connectTimeout)
         while true {
             let container = try await inspect(spec)
@@ -56,6 +60,7 @@ package struct DockerDriver: RuntimeDriver {
             case .connect(let address):
                 attempt.address = address
                 guard let channel = try await self.connect(to: address, configure) else { break }
+                tell(attempt)
                 let runtime: JSON = [
                     "driver": "docker", "container": .string(container?.id ?? ""), "name": .string(spec.name),
                 ]
@@ -102,6 +107,23 @@ package struct DockerDriver: RuntimeDriver {
         var address: String?
         /// At most one is replaced for not starting; the second failure is told.
         var hasFresh = false
+        /// What was done to it, each with how long it took.
+        private(set) var steps: [(name: String, took: Duration)] = []
+
+        mutating func did(_ name: String, since start: ContinuousClock.Instant) {
+            steps.append((name, .now - start))
+        }
+    }
+
+    /// How long people waited for their container, by step; nothing of one that ran already.
+    private func tell(_ attempt: Attempt) {
+        guard !attempt.steps.isEmpty else { return }
+        var metadata: Logger.Metadata = [
+            "session": "\(attempt.spec.session)", "container": "\(attempt.spec.name)",
+            "total": "\((.now - attempt.began) / .milliseconds(1)) ms",
+        ]
+        for step in attempt.steps { metadata[step.name] = "\(step.took / .milliseconds(1)) ms" }
+        logger.info("container runs", metadata: metadata)
     }
 
     /// Throws what keeps a container from staying up, once it is known or time is up.
@@ -126,11 +148,12 @@ package struct DockerDriver: RuntimeDriver {
 
     private func create(_ attempt: inout Attempt) async throws {
         let spec = attempt.spec
+        let began = ContinuousClock.now
         let reply = try await client.send(.create(spec.name, spec.body), within: .seconds(60))
         switch reply.status {
         case 201:
             attempt.hasFresh = true
-            logger.info("container created", metadata: ["session": "\(spec.session)", "container": "\(spec.name)"])
+            attempt.did("create", since: began)
             // No second look is needed at what was just made.
             guard let id = try reply.json()["Id"]?.string else { return }
             try await start(Container(id: id, status: .created), &attempt)
@@ -149,7 +172,9 @@ package struct DockerDriver: RuntimeDriver {
                 "container had been killed for lack of memory: raise ARGUS_RUNTIME_MEM_LIMIT",
                 metadata: ["session": "\(spec.session)", "container": "\(spec.name)"])
         }
+        let began = ContinuousClock.now
         let reply = try await client.send(.start(container.id), within: .seconds(60))
+        attempt.did("start", since: began)
         // 304: it runs already. 404, 409: another worker replaces it just now.
         guard !reply.isSuccess, reply.status != 409 else { return }
         if reply.status == 404, reply.message.lowercased().contains("no such container") { return }

@@ -40,6 +40,7 @@ struct Container: Sendable, Equatable {
     var address: String?
     /// The secret its host was started with.
     var secret: String?
+    var token: String?
     var labels: [String: String] = [:]
     var image = ""
     var exitCode = 0
@@ -69,9 +70,13 @@ struct Container: Sendable, Equatable {
         error = state["Error"]?.string ?? ""
         image = json["Config"]?["Image"]?.string ?? ""
         labels = Self.labels(json["Config"]?["Labels"])
-        let prefix = ContainerSpec.secretVariable + "="
-        secret = json["Config"]?["Env"]?.elements.lazy.compactMap(\.string).first { $0.hasPrefix(prefix) }
-            .map { String($0.dropFirst(prefix.count)) }
+        let variables = json["Config"]?["Env"]?.elements.compactMap(\.string) ?? []
+        secret = Self.value(of: ContainerSpec.secretVariable, in: variables)
+        token = Self.value(of: ContainerSpec.tokenVariable, in: variables)
+    }
+
+    private static func value(of name: String, in variables: [String]) -> String? {
+        variables.first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }
     }
 
     private static func labels(_ json: JSONSlice?) -> [String: String] {

@@ -1,23 +1,21 @@
 import ArgusCore
-import ArgusTestSupport
 import Foundation
-import Testing
 
 /// The Docker engine of this machine, asked through its own command line.
 ///
 /// Tests take DOCKER_HOST, the usual socket, or the one `scripts/test-engine` starts where it may.
-final class DockerEngine: Sendable {
-    static let network = "argus-test-net"
-    static let image = "argus-runtime-test"
+package final class DockerEngine: Sendable {
+    package static let network = "argus-test-net"
+    package static let image = "argus-runtime-test"
 
-    let host: String
+    package let host: String
 
     private init(host: String) {
         self.host = host
     }
 
     /// nil, with the reason printed, where there is none.
-    static func find() async -> DockerEngine? {
+    package static func find() async -> DockerEngine? {
         await Found.shared.engine()
     }
 
@@ -52,7 +50,7 @@ final class DockerEngine: Sendable {
 
     private static func script(_ name: String) -> String {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("scripts/\(name)").path
+            .deletingLastPathComponent().appendingPathComponent("scripts/\(name)").path
     }
 
     /// Starts one where nobody has. Returns why it could not.
@@ -77,15 +75,24 @@ final class DockerEngine: Sendable {
 
     /// Runs `docker …` and returns what it printed, without the last line feed.
     @discardableResult
-    func run(_ arguments: String...) async throws -> String {
+    package func run(_ arguments: String...) async throws -> String {
+        try await finished(arguments).standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// All that a container's main process wrote.
+    package func logs(of container: String) async throws -> [String] {
+        try await finished(["logs", container]).lines
+    }
+
+    private func finished(_ arguments: [String]) async throws -> ChildProcess {
         let process = try await ChildProcess.start("docker", arguments, environment: ["DOCKER_HOST": host])
         let code = try await process.waitUntilExit(within: .seconds(60))
         guard code == 0 else { throw NotInTime("docker \(arguments.joined(separator: " ")): \(process.log)") }
-        return process.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
+        return process
     }
 
     /// An installation whose sessions are containers; they are removed when it ends.
-    static func with(
+    package static func with(
         workers: Int = 1, environment: [String: String] = [:],
         _ body: (DockerEngine, Installation, Ingress, _ prefix: String) async throws -> Void
     ) async throws {
@@ -107,14 +114,8 @@ final class DockerEngine: Sendable {
         await engine.removeAll(prefix)
     }
 
-    func removeAll(_ prefix: String) async {
+    package func removeAll(_ prefix: String) async {
         guard let ids = try? await run("ps", "-aq", "--filter", "name=\(prefix)") else { return }
         for id in ids.split(separator: "\n") { _ = try? await run("rm", "-f", "-v", String(id)) }
-    }
-}
-
-extension Trait where Self == ConditionTrait {
-    static var docker: ConditionTrait {
-        .enabled("no Docker engine can be used; the reason is printed") { await DockerEngine.find() != nil }
     }
 }
