@@ -30,6 +30,12 @@ package final class RedisClient: Service, Sendable {
     package var isReady: Bool { connector.ready != nil }
     package var readySince: ContinuousClock.Instant? { connector.ready?.since }
 
+    /// To be called once when the process begins to stop: while Redis is away, all that services still want to write
+    /// waits 1 s for it together, where it would wait 1 s each, one after another.
+    package func hurry() {
+        connector.hurry()
+    }
+
     /// Suspends until connected. Cancellable.
     ///
     /// - Throws: `ArgusError` with what to do when Redis refuses us for a reason that waiting does not lift: password,

@@ -26,6 +26,8 @@ package struct RedisConfiguration: Sendable {
     package let user: String?
     let password: Secret?
     package let database: Int
+    /// Shared by all copies, so by all connections of a process.
+    package let outage = RedisOutage()
 
     package init(url: String) throws(ArgusError) {
         guard let schemeEnd = url.firstRange(of: "://") else {

@@ -34,6 +34,8 @@ final class RedisConnector: Sendable {
         var phase = Phase.down
         var waiters: [UInt64: Waiter] = [:]
         var lastWaiter: UInt64 = 0
+        /// Until when commands may still wait for a connection, once the process stops.
+        var lastCall: NIODeadline?
     }
 
     /// How long a command waits for a connection.
@@ -41,7 +43,7 @@ final class RedisConnector: Sendable {
     private static let waiterLimit = 65_536
 
     let eventLoop: any EventLoop
-    private let configuration: RedisConfiguration
+    let configuration: RedisConfiguration
     private let name: String
     private let purpose: RedisChannelHandler.Purpose
     private let logger: Logger
@@ -71,6 +73,7 @@ final class RedisConnector: Sendable {
 
     func run() async {
         await cancelWhenGracefulShutdown { await self.keepConnected() }
+        configuration.outage.left(self)
         let waiters = state.withLockedValue { state in
             state.phase = .over
             defer { state.waiters = [:] }
@@ -83,21 +86,22 @@ final class RedisConnector: Sendable {
 
     private func keepConnected() async {
         var backoff = RedisBackoff()
-        var complaint = RedisComplaint(logger: logger, configuration: configuration)
+        let outage = configuration.outage
         while !Task.isCancelled {
             do {
                 let ready = try await connect()
-                complaint.settled()
+                outage.connected(self, logger: logger)
                 backoff.reset()
                 let end = await ready.connection.waitUntilEnded()
                 if Task.isCancelled { return }
-                complaint.raise(end.cause)
+                outage.lost(self, because: end.cause, logger: logger)
             } catch {
                 if Task.isCancelled { return }
                 let cause = error as? ArgusError ?? ArgusError(.unavailable, Self.words(error))
-                complaint.raise(cause)
+                outage.lost(self, because: cause, logger: logger)
                 refuse(cause)
             }
+            // A Redis that is away announces its return to nobody: asking again is all there is.
             do { try await Task.sleep(for: backoff.next()) } catch { return }
         }
     }
@@ -149,6 +153,11 @@ final class RedisConnector: Sendable {
         for waiter in refused { waiter.continuation.resume(throwing: cause) }
     }
 
+    /// The process stops: from now on commands wait 1 s for a connection all together, no longer each.
+    func hurry() {
+        state.withLockedValue { $0.lastCall = $0.lastCall ?? .now() + Self.commandPatience }
+    }
+
     /// The live connection, or the next one.
     ///
     /// - Throws: `RedisError.disconnected(maybeExecuted: false)` after `patience` or at the end of `run`. Without a
@@ -160,9 +169,10 @@ final class RedisConnector: Sendable {
             return state.lastWaiter
         }
         let gone = RedisError.disconnected(maybeExecuted: false)
-        let timeout = patience.map { patience in
-            eventLoop.scheduleTask(in: patience) { self.forget(id, gone) }
+        let until = patience.map { patience in
+            min(NIODeadline.now() + patience, state.withLockedValue(\.lastCall) ?? .distantFuture)
         }
+        let timeout = until.map { until in eventLoop.scheduleTask(deadline: until) { self.forget(id, gone) } }
         defer { timeout?.cancel() }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -174,6 +184,7 @@ final class RedisConnector: Sendable {
                     }
                     // Looked at under the lock, so a cancellation is seen either here or by `forget`.
                     guard !(isCancellable && Task.isCancelled) else { return .failure(CancellationError()) }
+                    if let until, until <= .now() { return .failure(gone) }
                     guard state.waiters.count < Self.waiterLimit else { return .failure(RedisError.overloaded) }
                     state.waiters[id] = Waiter(continuation: continuation, endsOnRefusal: patience == nil)
                     return nil

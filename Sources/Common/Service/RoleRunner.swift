@@ -72,7 +72,10 @@ private struct RoleWatch: Service {
 
     func run() async throws {
         // However the wait ends, the role stops from here on.
-        defer { armStopLimit() }
+        defer {
+            for service in services { (service as? RedisClient)?.hurry() }
+            armStopLimit()
+        }
         do {
             try await cancelWhenGracefulShutdown { try await announce() }
         } catch is CancellationError {
@@ -95,6 +98,7 @@ private struct RoleWatch: Service {
             do {
                 return try await RedisServerCheck.verify(redis)
             } catch is RedisError {
+                // One that loads its data says so at once: without a pause this would be a storm of questions.
                 try await Task.sleep(for: .milliseconds(200))
             }
         }

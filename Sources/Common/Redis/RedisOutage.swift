@@ -1,0 +1,57 @@
+import ArgusCore
+import Logging
+import NIOConcurrencyHelpers
+
+/// What all connections made from one configuration share: that Redis is away is said once by the process, not by each
+/// of its connections, and again each 10 s; that it is back is said once all of them are.
+package final class RedisOutage: Sendable {
+    private static let interval = Duration.seconds(10)
+
+    private struct State {
+        var away: Set<ObjectIdentifier> = []
+        var last: ContinuousClock.Instant?
+        var reconnects = 0
+    }
+
+    private let state = NIOLockedValueBox(State())
+
+    /// Connections that were made again after they were lost, since the process began.
+    package var reconnects: Int { state.withLockedValue(\.reconnects) }
+
+    func lost(_ connector: RedisConnector, because cause: ArgusError, logger: Logger) {
+        let isNews = state.withLockedValue { state in
+            state.away.insert(ObjectIdentifier(connector))
+            if let last = state.last, ContinuousClock.now - last < Self.interval { return false }
+            state.last = .now
+            return true
+        }
+        guard isNews else { return }
+        logger.warning("waiting for Redis at \(connector.configuration)", metadata: ["reason": "\(cause)"])
+    }
+
+    func connected(_ connector: RedisConnector, logger: Logger) {
+        let (wasAway, isOver) = state.withLockedValue { state in
+            guard state.away.remove(ObjectIdentifier(connector)) != nil else { return (false, false) }
+            state.reconnects += 1
+            return (true, Self.endIfNobodyIsAway(&state))
+        }
+        if isOver {
+            logger.info("connected to Redis at \(connector.configuration) again")
+        } else if !wasAway {
+            logger.debug("connected to Redis at \(connector.configuration)")
+        }
+    }
+
+    /// It was told to end, whether Redis is there or not.
+    func left(_ connector: RedisConnector) {
+        state.withLockedValue { state in
+            if state.away.remove(ObjectIdentifier(connector)) != nil { _ = Self.endIfNobodyIsAway(&state) }
+        }
+    }
+
+    private static func endIfNobodyIsAway(_ state: inout State) -> Bool {
+        guard state.away.isEmpty else { return false }
+        state.last = nil
+        return true
+    }
+}
