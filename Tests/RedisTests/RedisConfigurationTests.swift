@@ -38,12 +38,28 @@ struct RedisConfigurationTests {
         ])
     func good(_ good: Good) throws {
         let configuration = try RedisConfiguration(url: good.url)
-        #expect(configuration.endpoint == good.endpoint)
+        #expect(configuration.place == .server(good.endpoint))
         #expect(configuration.user == good.user)
         #expect(configuration.password?.exposed == good.password)
         #expect(configuration.database == good.database)
         #expect((configuration.tls != nil) == good.isSecure)
         #expect(configuration.tls?.authorities == good.authorities)
+    }
+
+    @Test("may name sentinels, or nodes of a cluster")
+    func guides() throws {
+        let sentinel = try RedisConfiguration(url: "redis+sentinel://u:s3cret@a,b:1,[::1]:2/main%20one/3")
+        let sentinels: [RedisConfiguration.Endpoint] = [
+            .tcp(host: "a", port: 26_379), .tcp(host: "b", port: 1), .tcp(host: "::1", port: 2),
+        ]
+        #expect(sentinel.place == .sentinels(sentinels, master: "main one"))
+        #expect(sentinel.database == 3)
+        #expect(sentinel.password?.exposed == "s3cret")
+        #expect("\(sentinel)" == "redis+sentinel://u:***@a:26379,b:1,[::1]:2/main one/3")
+        #expect(try RedisConfiguration(url: "rediss+sentinel://a/m/?ca=/x.pem").tls?.authorities == "/x.pem")
+        let cluster = try RedisConfiguration(url: "redis+cluster://a:7000,b")
+        #expect(cluster.place == .cluster([.tcp(host: "a", port: 7000), .tcp(host: "b", port: 6379)]))
+        #expect("\(cluster)" == "redis+cluster://a:7000,b:6379")
     }
 
     @Test(
@@ -52,7 +68,9 @@ struct RedisConfigurationTests {
             "", "localhost:6379", "http://s3cret@h", "redis://", "redis://:s3cret@", "redis://:s3cret@h:port",
             "redis://:s3cret@h:0", "redis://:s3cret@h:65536", "redis://:s3cret@h/x", "redis://:s3cret@h/-1",
             "redis://:s3cret@[::1", "redis://:s3cret@[::1]x", "redis://:s3cret%@h", "redis://:s3cret%FF@h",
-            "redis://s3cret@h", "redis://h?password=s3cret", "redis://h?s3cret", "unix://relative?password=s3cret",
+            "redis://s3cret@h", "redis://:s3cret@h,i", "redis+sentinel://:s3cret@h", "redis+sentinel://:s3cret@h,/m",
+            "redis+cluster://:s3cret@h/1", "redis+other://:s3cret@h", "redis://h?password=s3cret", "redis://h?s3cret",
+            "unix://relative?password=s3cret",
             "unix:///\(String(repeating: "x", count: 108))?password=s3cret",
         ])
     func bad(_ url: String) {

@@ -5,13 +5,15 @@ import Logging
 import NIOConcurrencyHelpers
 
 /// A private `redis-server` on a Unix socket in a directory of its own.
-package final class RedisServer: Sendable {
+package final class RedisServer: RedisFixture {
     package struct Options: Sendable {
         /// Of the default user.
         package var password: String?
         package var appendOnly = false
         /// `always`, `everysec` or `no`.
         package var appendFsync = "always"
+        /// redis-sentinel: it keeps no data, and writes its own configuration.
+        package var isSentinel = false
         /// Further lines of redis.conf.
         package var lines: [String] = []
 
@@ -44,13 +46,14 @@ package final class RedisServer: Sendable {
 
     /// `unix://…`, for ARGUS_REDIS_URL.
     package var url: String { "unix://\(socket)" + (options.password.map { "?password=\($0)" } ?? "") }
-    package var configuration: RedisConfiguration { get throws { try RedisConfiguration(url: url) } }
+    package var isRunning: Bool { child.withLockedValue { $0?.isRunning ?? false } }
     package var pid: pid_t? { child.withLockedValue { $0?.pid } }
     package var log: String { child.withLockedValue { $0?.log } ?? "" }
 
     /// Starts it again, on the same data when `appendOnly`. Returns when it answers.
     package func launch() async throws {
-        let process = try await ChildProcess.start("redis-server", [directory.file("redis.conf")])
+        let arguments = [directory.file("redis.conf")] + (options.isSentinel ? ["--sentinel"] : [])
+        let process = try await ChildProcess.start("redis-server", arguments)
         child.withLockedValue { $0 = process }
         try await within(.seconds(10), "redis-server answers; it wrote:\n\(process.log)") {
             try await self.withClient { _ in }
@@ -82,24 +85,6 @@ package final class RedisServer: Sendable {
 
     package func resume() {
         child.withLockedValue { $0 }?.signal(SIGCONT)
-    }
-
-    /// A client that is connected while `body` runs.
-    @discardableResult
-    package func withClient<Result: Sendable>(
-        _ name: String = "test", logger: Logger = .quiet, body: @Sendable (RedisClient) async throws -> Result
-    ) async throws -> Result {
-        let client = RedisClient(try configuration, name: name, logger: logger)
-        return try await running([{ try await client.run() }]) {
-            try await client.waitUntilReady()
-            return try await body(client)
-        }
-    }
-
-    /// One command over a connection of its own: for looking in from outside.
-    @discardableResult
-    package func command(_ words: RedisArgument...) async throws -> RESPValue {
-        try await withClient("inspector") { try await $0.send(words) }
     }
 }
 

@@ -72,8 +72,8 @@ final class RedisChannelHandler: ChannelInboundHandler {
         context?.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { self.shutDown() }
     }
 
-    func shutDown() {
-        end(.disconnected(maybeExecuted: true), because: RedisConnection.End.closedByUs)
+    func shutDown(because cause: ArgusError = RedisConnection.End.closedByUs) {
+        end(.disconnected(maybeExecuted: true), because: cause)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

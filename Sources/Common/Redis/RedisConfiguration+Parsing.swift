@@ -5,13 +5,23 @@ extension RedisConfiguration {
     static func invalid(_ reason: String) -> ArgusError {
         ArgusError(
             .invalidArgument,
-            "the Redis URL is not valid: \(reason). Write redis://[user:password@]host[:port][/db], rediss://… for TLS "
-                + "or unix:///path/of/socket; escape special characters of the password with %XX")
+            "the Redis URL is not valid: \(reason). Write redis://[user:password@]host[:port][/db], "
+                + "redis+sentinel://…host:port,host:port/master[/db], redis+cluster://…host:port,host:port, rediss… for "
+                + "TLS, or unix:///path/of/socket; escape special characters of the password with %XX")
     }
 
-    static func hostAndPort(_ text: Substring) throws(ArgusError) -> (host: String, port: Int) {
+    static func endpoints(_ text: Substring, fallback: Int) throws(ArgusError) -> [Endpoint] {
+        var endpoints: [Endpoint] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let (host, port) = try hostAndPort(part, fallback: fallback)
+            endpoints.append(.tcp(host: host, port: port))
+        }
+        return endpoints
+    }
+
+    static func hostAndPort(_ text: Substring, fallback: Int) throws(ArgusError) -> (host: String, port: Int) {
         var host = text
-        var port: Substring = "6379"
+        var port = "\(fallback)"[...]
         if text.hasPrefix("[") {
             guard let end = text.firstIndex(of: "]") else { throw invalid("the IPv6 address has no closing bracket") }
             host = text[text.index(after: text.startIndex)..<end]

@@ -14,6 +14,7 @@ final class RedisConnection: Sendable {
         /// After a failover the name may already lead to the new master, but only a new connection asks for it.
         static let demoted = ArgusError(
             .unavailable, "Redis has become a read-only replica: ARGUS_REDIS_URL must lead to the master")
+        static let replaced = ArgusError(.unavailable, "another server has become the master")
         static let silent = ArgusError(
             .unavailable, "Redis was silent for 2 s and did not answer a PING within 2 s more")
     }
@@ -35,9 +36,10 @@ final class RedisConnection: Sendable {
 
     /// Connects, without greeting. Cancellable. Leaves the caller's actor, since authorities are read from disk.
     @concurrent static func open(
-        _ configuration: RedisConfiguration, purpose: RedisChannelHandler.Purpose, on eventLoop: any EventLoop
+        _ configuration: RedisConfiguration, _ endpoint: RedisConfiguration.Endpoint,
+        purpose: RedisChannelHandler.Purpose, on eventLoop: any EventLoop
     ) async throws -> RedisConnection {
-        let tls = try configuration.makeTLSContext()
+        let tls = try configuration.makeTLSContext(for: endpoint)
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(.seconds(2))
             .channelOption(.recvAllocator, value: receiveSizes)
@@ -49,7 +51,7 @@ final class RedisConnection: Sendable {
                 }
             }
         let channel =
-            switch configuration.endpoint {
+            switch endpoint {
             case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
             case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
             }
@@ -57,7 +59,7 @@ final class RedisConnection: Sendable {
             let handler = try channel.pipeline.syncOperations.handler(type: RedisChannelHandler.self)
             return RedisConnection(handler, eventLoop: channel.eventLoop)
         }
-        return try await connected.cancellableGet { $0.close() }
+        return try await connected.cancellableGet { $0.close(because: End.closedByUs) }
     }
 
     /// Submits one command; `reply` is resumed exactly once, also when this refuses.
@@ -101,8 +103,8 @@ final class RedisConnection: Sendable {
         }
     }
 
-    func close() {
-        eventLoop.execute { self.handler.value.shutDown() }
+    func close(because cause: ArgusError) {
+        eventLoop.execute { self.handler.value.shutDown(because: cause) }
     }
 }
 

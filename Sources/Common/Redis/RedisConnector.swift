@@ -6,13 +6,22 @@ import NIOCore
 import NIOPosix
 import ServiceLifecycle
 
-/// Keeps one connection to Redis: connects, greets, and connects again when it is lost.
+/// Where a connection goes, asked anew for each one: masters change.
+enum RedisAddress: Sendable {
+    /// This node of a cluster.
+    case node(RedisConfiguration.Endpoint)
+    /// The master that serves this slot: the server of the URL, or the one that the guides name.
+    case master(ofSlot: Int)
+}
+
+/// Keeps one connection to Redis: connects, greets, and connects again when it is lost or another is the master.
 ///
-///     down ──connect, greet──▶ up ──lost──▶ down (50 ms … 1 s, jittered)
+///     down ──address, connect, greet──▶ up ──lost, replaced──▶ down (50 ms … 1 s, jittered)
 ///       └──────── cancelled or graceful shutdown ────────▶ over: whoever waits is failed
 final class RedisConnector: Sendable {
     struct Ready: Sendable {
         let connection: RedisConnection
+        let endpoint: RedisConfiguration.Endpoint
         /// nil where an ACL forbids CLIENT ID.
         let clientID: Int?
         let since: ContinuousClock.Instant
@@ -40,10 +49,13 @@ final class RedisConnector: Sendable {
 
     /// How long a command waits for a connection.
     static let commandPatience = TimeAmount.seconds(1)
+    /// How often the guides are asked whether the master is still the same.
+    private static let watchInterval = Duration.seconds(2)
     private static let waiterLimit = 65_536
 
     let eventLoop: any EventLoop
     let configuration: RedisConfiguration
+    private let address: RedisAddress
     private let name: String
     private let purpose: RedisChannelHandler.Purpose
     private let logger: Logger
@@ -52,10 +64,12 @@ final class RedisConnector: Sendable {
     private let state = NIOLockedValueBox(State())
 
     init(
-        _ configuration: RedisConfiguration, name: String, purpose: RedisChannelHandler.Purpose, logger: Logger,
+        _ configuration: RedisConfiguration, _ address: RedisAddress = .master(ofSlot: 0), name: String,
+        purpose: RedisChannelHandler.Purpose, logger: Logger,
         onReady: @escaping @Sendable (Ready) -> Void = { _ in }
     ) {
         self.configuration = configuration
+        self.address = address
         self.name = name
         self.purpose = purpose
         self.eventLoop = MultiThreadedEventLoopGroup.singleton.next()
@@ -92,7 +106,7 @@ final class RedisConnector: Sendable {
                 let ready = try await connect()
                 outage.connected(self, logger: logger)
                 backoff.reset()
-                let end = await ready.connection.waitUntilEnded()
+                let end = await ending(of: ready)
                 if Task.isCancelled { return }
                 outage.lost(self, because: end.cause, logger: logger)
             } catch {
@@ -107,24 +121,56 @@ final class RedisConnector: Sendable {
     }
 
     /// What the system said, without the addresses NIO wraps around it.
-    private static func words(_ error: any Error) -> String {
+    static func words(_ error: any Error) -> String {
         let first = (error as? NIOConnectionError)?.connectionErrors.first?.error ?? error
         guard let system = first as? IOError else { return "\(first)" }
         return String(cString: strerror(system.errnoCode))
     }
 
+    /// Suspends until it is lost, or replaced: a master that was cut off from the others doesn't know that it no longer
+    /// is one, and a subscriber would wait there for ever.
+    private func ending(of ready: Ready) async -> RedisConnection.End {
+        guard configuration.guides != nil, case .master = address else {
+            return await ready.connection.waitUntilEnded()
+        }
+        return await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                // Nothing tells of a failover to those who lost touch with the guides: asking is the reliable way.
+                while (try? await Task.sleep(for: Self.watchInterval)) != nil {
+                    let now = try? await self.configuration.endpoint(of: self.address, maxAge: Self.watchInterval)
+                    guard now == nil || now == ready.endpoint else {
+                        return ready.connection.close(because: RedisConnection.End.replaced)
+                    }
+                }
+            }
+            defer { group.cancelAll() }
+            return await ready.connection.waitUntilEnded()
+        }
+    }
+
     private func connect() async throws -> Ready {
-        let connection = try await RedisConnection.open(configuration, purpose: purpose, on: eventLoop)
+        let endpoint = try await configuration.endpoint(of: address, maxAge: .milliseconds(20))
+        do {
+            return try await connect(to: endpoint)
+        } catch  where configuration.guides != nil {
+            let cause = error as? ArgusError
+            throw ArgusError(
+                cause?.code ?? .unavailable, "the master \(endpoint): \(cause?.message ?? Self.words(error))")
+        }
+    }
+
+    private func connect(to endpoint: RedisConfiguration.Endpoint) async throws -> Ready {
+        let connection = try await RedisConnection.open(configuration, endpoint, purpose: purpose, on: eventLoop)
         let clientID: Int?
         do {
             clientID = try await connection.greet(configuration, name: name)
         } catch {
-            connection.close()
+            connection.close(because: RedisConnection.End.closedByUs)
             // The channel knows better why than the greeting that waited for an answer: TLS, a peer that is not Redis.
             if error is RedisError { throw try await connection.ended.get().cause.duringGreeting }
             throw error
         }
-        let ready = Ready(connection: connection, clientID: clientID, since: .now)
+        let ready = Ready(connection: connection, endpoint: endpoint, clientID: clientID, since: .now)
         onReady(ready)
         let waiters = state.withLockedValue { state in
             state.phase = .up(ready)
@@ -198,5 +244,20 @@ final class RedisConnector: Sendable {
 
     private func forget(_ id: UInt64, _ error: any Error) {
         state.withLockedValue { $0.waiters.removeValue(forKey: id) }?.continuation.resume(throwing: error)
+    }
+}
+
+extension RedisConfiguration {
+    func endpoint(of address: RedisAddress, maxAge: Duration) async throws -> Endpoint {
+        switch (address, place) {
+        case (.node(let node), _): return node
+        case (.master, .server(let server)): return server
+        case (.master(let slot), _):
+            guard let master = try await guides?.map(self, maxAge: maxAge).master(of: slot) else {
+                throw ArgusError(
+                    .unavailable, "no master of the cluster serves slot \(slot): look at `redis-cli --cluster check`")
+            }
+            return master
+        }
     }
 }

@@ -3,28 +3,37 @@ import NIOCore
 
 // What is said on a new connection before anything else: who we are, and whether Redis can serve.
 extension RedisConnection {
+    /// A server that the guides named must be a master: they may be late to know that it no longer is.
+    ///
     /// - Returns: the connection's id, by which another can unblock it; nil where an ACL forbids to ask.
     func greet(_ configuration: RedisConfiguration, name: String) async throws -> Int? {
         var commands: [[RedisArgument]] = []
-        if let password = configuration.password {
-            commands.append(["AUTH"] + (configuration.user.map { [.text($0)] } ?? []) + [.text(password.exposed)])
-        }
+        if let authentication = configuration.authentication { commands.append(authentication) }
         if configuration.database != 0 { commands.append(["SELECT", .integer(configuration.database)]) }
         commands.append(["CLIENT", "SETNAME", .text(Self.printable(name))])
         commands.append(["CLIENT", "ID"])
-        commands.append(["PING"])
-        let replies = try await withTaskCancellationHandler {
-            try await pipeline(commands, limit: .seconds(3))
-        } onCancel: {
-            close()
-        }
+        commands.append(configuration.guides == nil ? ["PING"] : ["ROLE"])
+        let replies = try await ask(commands, limit: .seconds(3))
         for (command, reply) in zip(commands, replies) {
             guard case .error(let message) = reply, let refusal = Self.refusal(command, message, configuration) else {
                 continue
             }
             throw refusal
         }
+        if let role = replies.last?.array?.first?.text, role != "master" {
+            throw ArgusError(
+                .unavailable, "it is a \(role == "slave" ? "replica" : role), and no failover made it master")
+        }
         return replies[commands.count - 2].int
+    }
+
+    /// Closes the connection when the task is cancelled.
+    func ask(_ commands: [[RedisArgument]], limit: TimeAmount) async throws -> [RESPValue] {
+        try await withTaskCancellationHandler {
+            try await pipeline(commands, limit: limit)
+        } onCancel: {
+            close(because: End.closedByUs)
+        }
     }
 
     func pipeline(_ commands: [[RedisArgument]], limit: TimeAmount) async throws -> [RESPValue] {
@@ -58,7 +67,7 @@ extension RedisConnection {
                 .invalidArgument,
                 "Redis has no database \(configuration.database) (\(message)): correct ARGUS_REDIS_URL, or raise "
                     + "databases in redis.conf")
-        case ("PING", "NOPERM"), ("CLIENT", _): return nil
+        case ("PING", "NOPERM"), ("ROLE", "NOPERM"), ("CLIENT", _): return nil
         default: return ArgusError(.unavailable, "Redis is not ready: \(message)")
         }
     }

@@ -24,6 +24,11 @@ package enum RedisServerCheck {
         guard let major = version.split(separator: ".").first.flatMap({ Int($0) }), major >= 7 else {
             throw ArgusError(.unsupported, "Redis is version \(version): install 7.0 or newer, or Valkey")
         }
+        if facts["redis_mode"] == "sentinel" {
+            throw ArgusError(
+                .invalidArgument,
+                "this is a sentinel: write redis+sentinel://host:port,host:port/name-of-the-master in ARGUS_REDIS_URL")
+        }
         let policy = facts["maxmemory_policy"] ?? "unknown"
         guard policy == "noeviction" else {
             throw ArgusError(

@@ -70,7 +70,7 @@ final class TLSClientContext: @unchecked Sendable {
 }
 
 extension RedisConfiguration {
-    func makeTLSContext() throws(ArgusError) -> TLSClientContext? {
+    func makeTLSContext(for endpoint: Endpoint) throws(ArgusError) -> TLSClientContext? {
         guard let tls, case .tcp(let host, _) = endpoint else { return nil }
         return try TLSClientContext(tls, host: host)
     }
