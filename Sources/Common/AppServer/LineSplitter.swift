@@ -5,7 +5,7 @@ import NIOCore
 package struct LineSplitter {
     package enum Line: Sendable, Equatable {
         case line(ByteBuffer)
-        /// A line over the limit: its size without LF, and its first bytes.
+        /// A line over the limit: its size without LF (a CR before it counts), and its first bytes.
         case tooLong(bytes: Int, head: ByteBuffer)
     }
 
@@ -50,13 +50,11 @@ package struct LineSplitter {
         var line = pending.readSlice(length: end) ?? ByteBuffer()
         pending.moveReaderIndex(forwardBy: 1)
         if pending.readableBytes == 0 { pending = ByteBuffer() }
-        let last = line.readerIndex + line.readableBytes - 1
-        if end > 0, line.getInteger(at: last, as: UInt8.self) == 0x0D {
-            line.moveWriterIndex(to: last)
-        }
-        guard line.readableBytes > limit else { return .line(line) }
-        let head = line.getSlice(at: line.readerIndex, length: min(line.readableBytes, Self.headLimit))
-        return .tooLong(bytes: line.readableBytes, head: ByteBuffer(buffer: head ?? ByteBuffer()))
+        let last = line.readerIndex + end - 1
+        let hasReturn = end > 0 && line.getInteger(at: last, as: UInt8.self) == 0x0D
+        guard end <= (hasReturn ? limit + 1 : limit) else { return Self.tooLong(line) }
+        if hasReturn { line.moveWriterIndex(to: last) }
+        return .line(line)
     }
 
     /// What stands after the last LF when the stream has ended.
@@ -68,7 +66,11 @@ package struct LineSplitter {
             pending = ByteBuffer()
             searched = 0
         }
-        return .line(pending)
+        return pending.readableBytes > limit ? Self.tooLong(pending) : .line(pending)
+    }
+
+    private static func tooLong(_ line: ByteBuffer) -> Line {
+        .tooLong(bytes: line.readableBytes, head: ByteBuffer(bytes: line.readableBytesView.prefix(headLimit)))
     }
 
     private mutating func skip(_ count: Int) {

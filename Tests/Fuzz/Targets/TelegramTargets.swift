@@ -1,7 +1,7 @@
 import ArgusCore
-import ArgusHTTPClient
 import ArgusTestSupport
 
+@testable import ArgusHTTPClient
 @testable import ArgusIngress
 
 extension FuzzTarget {
