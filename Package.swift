@@ -107,7 +107,9 @@ let package = Package(
                 lifecycle,
             ]),
         role("DemoRuntime", ["ArgusCore", "ArgusAppServer", nioCore]),
-        role("Local", ["ArgusCore", "ArgusRedis", "ArgusService", "CProcess", nioCore, nioPosix, logging, lifecycle]),
+        role(
+            "Local", ["ArgusCore", "ArgusRedis", "ArgusService", "CProcess", nioCore, nioPosix, logging, lifecycle],
+            resources: [.embedInCode("Codex")]),
         role(
             "Chat",
             ["ArgusCore", "ArgusService", "ArgusAppServer", nioCore, nioPosix, nioHTTP1, nioWebSocket, logging]),

@@ -10,9 +10,15 @@ struct IngressCommand: AsyncParsableCommand {
             lives, /readyz that Redis answers. Telegram's updates are polled by one of them at a time.
             """)
 
-    @OptionGroup var options: RoleOptions
+    @OptionGroup(title: "Redis") var redis: RedisOptions
+    @OptionGroup(title: "Redis") var pool: PoolOption
+    @OptionGroup(title: "HTTP and WebSocket") var listen: ListenOptions
+    @OptionGroup(title: "Limits of a session") var limits: LimitOptions
+    @OptionGroup(title: "Telegram") var telegram: TelegramOptions
+    @OptionGroup(title: "Logging") var log: LogOptions
 
     func run() async throws {
-        try await Role.run("ingress", options) { try IngressServices.make($0, logger: $1) }
+        let flags: [any SettingOptions] = [redis, pool, listen, limits, telegram, log]
+        try await Role.run("ingress", flags) { try IngressServices.make($0, logger: $1) }
     }
 }

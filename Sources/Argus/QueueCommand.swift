@@ -7,8 +7,22 @@ import ArgusService
 struct QueueCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue",
-        abstract: "Look after what was given up on: list it, put it back, or drop it.",
-        subcommands: [DeadCommand.self, ReplayCommand.self, DropCommand.self], defaultSubcommand: DeadCommand.self)
+        abstract: "Show what waits, runs and was given up on; put a dead letter back, or drop it.",
+        subcommands: [ListCommand.self, DeadCommand.self, ReplayCommand.self, DropCommand.self],
+        defaultSubcommand: ListCommand.self)
+
+    struct ListCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "list",
+            abstract: "Sessions with their inputs, the age of the oldest, running turns; and the dead letters.")
+
+        @OptionGroup(title: "Redis") var redis: RedisOptions
+        @Option(name: .setting(.home), help: .setting(.home, shows: "dir")) var home: String?
+
+        func run() async throws {
+            try await RedisQuestion.ask(redis, home: home) { queue, _ in print(try await QueueReport.make(queue)) }
+        }
+    }
 
     struct DeadCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(commandName: "dead", abstract: "List the dead letters.")

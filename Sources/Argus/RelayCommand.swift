@@ -12,12 +12,11 @@ struct RelayCommand: AsyncParsableCommand {
     @Argument(help: "Where the app-server listens, host:port.") var address: String
 
     func run() async throws {
-        guard let colon = address.lastIndex(of: ":"), let port = Int(address[address.index(after: colon)...]),
-            (1...65_535).contains(port), colon > address.startIndex
-        else { throw ValidationError("\"\(address)\" is not HOST:PORT; for example 127.0.0.1:7777") }
-        let host = address[..<colon].filter { $0 != "[" && $0 != "]" }
+        guard let place = HostPort(address, ports: 1...65_535) else {
+            throw ValidationError("\"\(address)\" is not HOST:PORT; for example 127.0.0.1:7777")
+        }
         do {
-            try await LineRelay.run(host: host, port: port)
+            try await LineRelay.run(host: place.host, port: place.port)
         } catch {
             StandardError.write("\(error)")
             throw ExitCode(RoleRunner.ExitCode.failed)

@@ -17,12 +17,12 @@ struct RuntimeHostCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Listen on this Unix socket; lock and token lie beside it.", valueName: "path"))
     var socket: String?
     @Option(help: ArgumentHelp("Listen on TCP instead, as in a container.", valueName: "host:port")) var listen: String?
-    @OptionGroup(title: "Runtimes") var runtimes: RuntimeOptions
+    @OptionGroup(title: "Runtimes") var runtime: HostOptions
     @OptionGroup(title: "Logging") var log: LogOptions
 
     func run() async throws {
         let environment = ProcessFacts.environment
-        let overrides = runtimes.overrides.merging(log.overrides) { _, new in new }
+        let overrides = runtime.overrides.merging(log.overrides) { _, new in new }
         let configuration: RuntimeHostConfiguration
         do {
             configuration = try RuntimeHostConfiguration.load(
@@ -32,7 +32,7 @@ struct RuntimeHostCommand: AsyncParsableCommand {
             throw ExitCode(RoleRunner.ExitCode.usage)
         }
         // What follows has just been checked.
-        let general = try RoleOptions.load(environment: environment, overrides: overrides)
+        let general = try Configuration.load(environment: environment, flags: overrides)
         LogOutput.bootstrap(role: "runtime-host", level: general.logLevel)
         let logger = Logger(label: "runtime-host")
         let services = RuntimeHostServices.make(configuration, logger: logger)

@@ -7,9 +7,13 @@ struct SchedulerCommand: AsyncParsableCommand {
         abstract: "Wake what was put off, and sweep up what the dead left behind.",
         discussion: "Run as many as you like: Redis decides which of them does what.")
 
-    @OptionGroup var options: RoleOptions
+    @OptionGroup(title: "Redis") var redis: RedisOptions
+    @OptionGroup(title: "Redis") var pool: PoolOption
+    @OptionGroup(title: "Logging and metrics") var log: LogOptions
+    @OptionGroup(title: "Logging and metrics") var metrics: MetricsOptions
 
     func run() async throws {
-        try await Role.run("scheduler", options) { try SchedulerServices.make($0, logger: $1) }
+        let flags: [any SettingOptions] = [redis, pool, log, metrics]
+        try await Role.run("scheduler", flags) { try SchedulerServices.make($0, logger: $1) }
     }
 }

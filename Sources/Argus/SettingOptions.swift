@@ -29,11 +29,16 @@ struct RedisOptions: SettingOptions {
     @Option(name: .setting(.redisURL), help: .setting(.redisURL, shows: "url")) var redisURL: String?
     @Option(name: .setting(.redisPrefix), help: .setting(.redisPrefix, shows: "name")) var redisPrefix: String?
     @Option(name: .setting(.shards), help: .setting(.shards, shows: "count")) var shards: String?
-    @Option(name: .setting(.pool), help: .setting(.pool, shows: "name")) var pool: String?
 
     var values: [(Setting, String?)] {
-        [(.redisURL, redisURL), (.redisPrefix, redisPrefix), (.shards, shards), (.pool, pool)]
+        [(.redisURL, redisURL), (.redisPrefix, redisPrefix), (.shards, shards)]
     }
+}
+
+struct PoolOption: SettingOptions {
+    @Option(name: .setting(.pool), help: .setting(.pool, shows: "name")) var pool: String?
+
+    var values: [(Setting, String?)] { [(.pool, pool)] }
 }
 
 struct ListenOptions: SettingOptions {
@@ -52,10 +57,10 @@ struct ListenOptions: SettingOptions {
     }
 }
 
-struct RuntimeOptions: SettingOptions {
+/// What a runtime host needs to know of its runtime.
+struct HostOptions: SettingOptions {
     @Option(name: .setting(.home), help: .setting(.home, shows: "dir")) var home: String?
     @Option(name: .setting(.workspace), help: .setting(.workspace, shows: "dir")) var workspace: String?
-    @Option(name: .setting(.provisionMode), help: .setting(.provisionMode, shows: "mode")) var provisionMode: String?
     @Option(name: .setting(.runtimeCommand), help: .setting(.runtimeCommand, shows: "command"))
     var runtimeCommand: String?
     @Option(name: .setting(.lineLimit), help: .setting(.lineLimit, shows: "bytes")) var lineLimit: String?
@@ -63,10 +68,17 @@ struct RuntimeOptions: SettingOptions {
 
     var values: [(Setting, String?)] {
         [
-            (.home, home), (.workspace, workspace), (.provisionMode, provisionMode),
-            (.runtimeCommand, runtimeCommand), (.lineLimit, lineLimit), (.journalLimit, journalLimit),
+            (.home, home), (.workspace, workspace), (.runtimeCommand, runtimeCommand), (.lineLimit, lineLimit),
+            (.journalLimit, journalLimit),
         ]
     }
+}
+
+struct RuntimeOptions: SettingOptions {
+    @OptionGroup var host: HostOptions
+    @Option(name: .setting(.provisionMode), help: .setting(.provisionMode, shows: "mode")) var provisionMode: String?
+
+    var values: [(Setting, String?)] { host.values + [(.provisionMode, provisionMode)] }
 }
 
 struct ContainerOptions: SettingOptions {
@@ -101,21 +113,29 @@ struct ContainerOptions: SettingOptions {
     }
 }
 
-struct QueueOptions: SettingOptions {
+struct TurnOptions: SettingOptions {
     @Option(name: .setting(.queueMode), help: .setting(.queueMode, shows: "mode")) var queueMode: String?
     @Option(name: .setting(.turnAttempts), help: .setting(.turnAttempts, shows: "count")) var turnAttempts: String?
     @Option(name: .setting(.stuckTurnTimeout), help: .setting(.stuckTurnTimeout, shows: "seconds"))
     var stuckTurnTimeout: String?
     @Option(name: .setting(.turnMax), help: .setting(.turnMax, shows: "seconds")) var turnMax: String?
+
+    var values: [(Setting, String?)] {
+        [
+            (.queueMode, queueMode), (.turnAttempts, turnAttempts), (.stuckTurnTimeout, stuckTurnTimeout),
+            (.turnMax, turnMax),
+        ]
+    }
+}
+
+/// What one session may hold in Redis: whoever writes there keeps to it.
+struct LimitOptions: SettingOptions {
     @Option(name: .setting(.inboxLimit), help: .setting(.inboxLimit, shows: "count")) var inboxLimit: String?
     @Option(name: .setting(.eventsLimit), help: .setting(.eventsLimit, shows: "bytes")) var eventsLimit: String?
     @Option(name: .setting(.eventLimit), help: .setting(.eventLimit, shows: "bytes")) var eventLimit: String?
 
     var values: [(Setting, String?)] {
-        [
-            (.queueMode, queueMode), (.turnAttempts, turnAttempts), (.stuckTurnTimeout, stuckTurnTimeout),
-            (.turnMax, turnMax), (.inboxLimit, inboxLimit), (.eventsLimit, eventsLimit), (.eventLimit, eventLimit),
-        ]
+        [(.inboxLimit, inboxLimit), (.eventsLimit, eventsLimit), (.eventLimit, eventLimit)]
     }
 }
 
@@ -137,4 +157,11 @@ struct LogOptions: SettingOptions {
     @Option(name: .setting(.logLevel), help: .setting(.logLevel, shows: "level")) var logLevel: String?
 
     var values: [(Setting, String?)] { [(.logLevel, logLevel)] }
+}
+
+struct MetricsOptions: SettingOptions {
+    @Option(name: .setting(.metricsAddress), help: .setting(.metricsAddress, shows: "host:port"))
+    var metricsAddress: String?
+
+    var values: [(Setting, String?)] { [(.metricsAddress, metricsAddress)] }
 }

@@ -12,7 +12,7 @@ struct StatusCommand: AsyncParsableCommand {
         abstract: "Show what is running, waiting and given up on.",
         discussion: """
             Asks Redis, so it sees the whole installation. Without --redis-url or ARGUS_REDIS_URL it takes the Redis \
-            of the `argus up` that runs in the home.
+            of the `argus up` that runs in the home, with its prefix and shards.
             """)
 
     @OptionGroup(title: "Redis") var redis: RedisOptions
@@ -39,9 +39,10 @@ enum RedisQuestion {
         if options.redisURL == nil, (environment[Setting.redisURL.variable] ?? "").isEmpty {
             let folder = HomePath.resolve(
                 home ?? environment[Setting.home.variable] ?? Setting.home.fallback ?? "", environment: environment)
-            environment[Setting.redisURL.variable] = LocalState.read(home: folder)?.redis
+            // What the shell has for other installations is not that one's.
+            if let state = LocalState.read(home: folder) { environment = LocalState.environment(environment, of: state) }
         }
-        let configuration = try RoleOptions.load(environment: environment, overrides: overrides)
+        let configuration = try Configuration.load(environment: environment, flags: overrides)
         LogOutput.bootstrap(role: "status", level: .critical)
         let client = RedisClient(configuration.redis, name: "argus-status", logger: Logger(label: "status"))
         let keys = QueueKeys(prefix: configuration.redisPrefix, shards: configuration.shards)
@@ -56,6 +57,7 @@ enum RedisQuestion {
                     return true
                 }
                 group.addTask {
+                    // The limit of the wait for Redis beside it.
                     try await Task.sleep(for: patience)
                     return false
                 }

@@ -24,17 +24,16 @@ struct UpCommand: AsyncParsableCommand {
     var runtime: RuntimeChoice.Kind?
     @OptionGroup(title: "HTTP and WebSocket") var listen: ListenOptions
     @OptionGroup(title: "Runtimes") var runtimes: RuntimeOptions
-    @OptionGroup(title: "Queue") var queue: QueueOptions
+    @OptionGroup(title: "Turns") var turns: TurnOptions
+    @OptionGroup(title: "Limits of a session") var limits: LimitOptions
     @OptionGroup(title: "Telegram") var telegram: TelegramOptions
     @OptionGroup(title: "Logging") var log: LogOptions
 
     func run() async throws {
-        var environment = ProcessFacts.environment
-        // Its Redis is its own, whatever the shell has for other commands.
-        for setting in [Setting.redisURL, .shards, .redisPrefix, .pool] { environment[setting.variable] = nil }
-        let groups: [any SettingOptions] = [listen, runtimes, queue, telegram, log]
+        let environment = LocalState.environment(ProcessFacts.environment)
+        let groups: [any SettingOptions] = [listen, runtimes, turns, limits, telegram, log]
         let overrides = groups.reduce(into: [:]) { $0.merge($1.overrides) { _, new in new } }
-        let configuration = try RoleOptions.load(environment: environment, overrides: overrides)
+        let configuration = try Configuration.load(environment: environment, flags: overrides)
         throw ExitCode(
             await LocalInstallation.run(
                 configuration: configuration, environment: environment, overrides: overrides, runtime: runtime))

@@ -10,9 +10,17 @@ struct WorkerCommand: AsyncParsableCommand {
             its sessions over at once. The runtimes are processes of their own and outlive it.
             """)
 
-    @OptionGroup var options: RoleOptions
+    @OptionGroup(title: "Redis") var redis: RedisOptions
+    @OptionGroup(title: "Redis") var pool: PoolOption
+    @OptionGroup(title: "Runtimes") var runtimes: RuntimeOptions
+    @OptionGroup(title: "Containers and upstreams") var containers: ContainerOptions
+    @OptionGroup(title: "Turns") var turns: TurnOptions
+    @OptionGroup(title: "Limits of a session") var limits: LimitOptions
+    @OptionGroup(title: "Logging and metrics") var log: LogOptions
+    @OptionGroup(title: "Logging and metrics") var metrics: MetricsOptions
 
     func run() async throws {
-        try await Role.run("worker", options) { try WorkerServices.make($0, logger: $1) }
+        let flags: [any SettingOptions] = [redis, pool, runtimes, containers, turns, limits, log, metrics]
+        try await Role.run("worker", flags) { try WorkerServices.make($0, logger: $1) }
     }
 }

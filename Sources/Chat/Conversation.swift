@@ -184,7 +184,7 @@ struct Conversation {
                 awaited = .turn(turn)
             }
             return []
-        case "turn/completed": return ended(params?["turn"])
+        case "turn/completed": return ended(params?["turn"], isTriedAgain: params?["willRetry"]?.bool == true)
         case "argus/turn/failed":
             failures += 1
             awaited = .nothing
@@ -196,8 +196,15 @@ struct Conversation {
         }
     }
 
-    private mutating func ended(_ turn: JSONSlice?) -> [Effect] {
+    private mutating func ended(_ turn: JSONSlice?, isTriedAgain: Bool) -> [Effect] {
         let id = turn?["id"]?.string ?? ""
+        if isTriedAgain {
+            // Its runtime died: the answer comes from the next turn.
+            if awaited == .turn(id) { awaited = .start }
+            runningTurn = nil
+            withdrawQuestions()
+            return [.show(printer.finish(nil) + style.dim("(the runtime died; trying again)") + "\n")]
+        }
         completed.append(id)
         if completed.count > 64 { completed.removeFirst() }
         runningTurn = nil

@@ -35,11 +35,12 @@ package enum IngressServices {
         let server = IngressServer(
             routes: Routes(
                 gateway: gateway, subscriber: subscriber,
-                door: RuntimeDoor(access: gateway.access, key: .tokenKey(queue), queue: queue)),
+                door: RuntimeDoor(access: gateway.access, key: .tokenKey(queue), queue: queue),
+                outage: configuration.redis.outage),
             settings: settings, host: configuration.host, port: configuration.port, bound: bound, logger: logger)
         let telegram = TelegramServices.make(
             configuration, queue: queue, redis: redis, ingress: ingress, logger: logger)
-        return [redis, subscriber, RedisSuitability(redis: redis), presence, feeds] + telegram + [server]
+        return [redis, subscriber, presence, feeds] + telegram + [server]
     }
 
     private static func limits(_ configuration: Configuration) -> QueueLimits {
@@ -48,26 +49,5 @@ package enum IngressServices {
         limits.eventsBytes = configuration.eventsLimitBytes
         limits.eventBytes = configuration.eventLimitBytes
         return limits
-    }
-}
-
-/// Fails the role when this Redis can't hold what must not be lost.
-private struct RedisSuitability: ReadyService {
-    let redis: RedisClient
-
-    func run() async throws {
-        try await runUntilShutdown {
-            try await redis.waitUntilReady()
-            do {
-                try await RedisServerCheck.verify(redis)
-            } catch let error as RedisError where error.isTransient {
-                return try await Task.sleep(for: .milliseconds(200))
-            }
-            try await gracefulShutdown()
-        }
-    }
-
-    func waitUntilReady() async throws {
-        try await redis.waitUntilReady()
     }
 }

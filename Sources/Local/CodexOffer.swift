@@ -3,6 +3,9 @@ import Glibc
 
 /// Chooses the runtime; offers to install Codex where that is all that is missing and a person is there to ask.
 enum CodexOffer {
+    /// As pip names it: the version whose protocol Argus was measured against. The scripts read the same file.
+    static let package = String(decoding: PackageResources.package_txt.prefix { $0 > 0x20 }, as: UTF8.self)
+
     static func choose(
         environment: [String: String], home: String, command: String?, wanted: RuntimeChoice.Kind?, screen: Screen
     ) async throws -> RuntimeChoice {
@@ -30,8 +33,7 @@ enum CodexOffer {
         screen.say("Installing Codex…")
         let pip = [
             "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target", home + "/codex",
-            // The version whose protocol Argus was measured against, as in scripts/codex.
-            "openai-codex-cli-bin==0.163.0",
+            package,
         ]
         let child = try await Child.start(
             Child.Command(executable: "python3", arguments: pip, environment: environment)

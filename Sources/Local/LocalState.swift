@@ -1,4 +1,5 @@
 import ArgusCore
+import ArgusService
 
 /// What `argus up` says about itself in its home, for the commands that look for it.
 package struct LocalState: Sendable {
@@ -10,6 +11,16 @@ package struct LocalState: Sendable {
         guard let text = TextFile.read(HomeFolder.stateFile(home: home)) else { return nil }
         guard let url = value("url", in: text), let redis = value("redis", in: text) else { return nil }
         return LocalState(url: url, redis: redis)
+    }
+
+    /// `environment` as the roles of an `argus up` have it: its Redis is its own, whatever the shell has for others.
+    ///
+    /// - Parameter state: the one that runs; nil for one that is only about to.
+    package static func environment(_ environment: [String: String], of state: LocalState? = nil) -> [String: String] {
+        var environment = environment
+        for setting in [Setting.redisURL, .redisPrefix, .shards, .pool] { environment[setting.variable] = nil }
+        environment[Setting.redisURL.variable] = state?.redis
+        return environment
     }
 
     /// The file is ours, in a form of our own: one line for each member.

@@ -1,10 +1,9 @@
+import ArgusService
 import Glibc
 import NIOConcurrencyHelpers
 
 /// What a child printed: all of it in a file, warnings and errors also before the person's eyes.
 final class RoleLog: Sendable {
-    /// Then the file becomes `<name>.log.1`, and a new one begins.
-    private static let fileLimit = 10 << 20
     /// Kept for the message when it ends at once.
     private static let tailCount = 8
 
@@ -30,12 +29,10 @@ final class RoleLog: Sendable {
 
     func add(_ line: String) {
         state.withLockedValue { state in
-            if state.size > Self.fileLimit {
+            if state.size > LogFile.limit, let descriptor = LogFile.roll(path) {
                 close(state.descriptor)
-                rename(path, path + ".1")
-                let tail = state.tail
-                state = Self.open(path)
-                state.tail = tail
+                state.descriptor = descriptor
+                state.size = 0
             }
             let bytes = Array((line + "\n").utf8)
             state.size += max(0, write(state.descriptor, bytes, bytes.count))
@@ -55,7 +52,7 @@ final class RoleLog: Sendable {
     }
 
     private static func open(_ path: String) -> State {
-        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        let descriptor = LogFile.open(path)
         return State(descriptor: descriptor, size: max(0, Int(lseek(descriptor, 0, SEEK_END))))
     }
 }

@@ -30,6 +30,7 @@ extension HostCore {
         endReason = nil
         isOutputAtEnd = false
         isOutputPaused = false
+        memoryKills = MemoryKills.count()
         let handlers = AppServerProcess.Handlers(
             input: InputHandler(self), output: OutputHandler(self), error: ErrorHandler(self))
         do {
@@ -130,7 +131,7 @@ extension HostCore {
     }
 
     private func ended(_ process: AppServerProcess, _ reason: String) {
-        endReason = reason
+        endReason = MemoryKills.explain(reason, before: memoryKills, after: MemoryKills.count())
         process.input.close(promise: nil)
         if isOutputAtEnd {
             drainOutput()
@@ -206,6 +207,7 @@ extension HostCore {
 
     func wroteError(_ bytes: ByteBuffer) {
         FileHandle.standardError.write(Data(bytes.readableBytesView))
+        log.wrote(bytes.readableBytes)
         errorTail.writeImmutableBuffer(bytes)
         let surplus = errorTail.readableBytes - 1000
         if surplus > 0 {

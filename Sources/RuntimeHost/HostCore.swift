@@ -37,9 +37,12 @@ final class HostCore: @unchecked Sendable {
     var splitter: LineSplitter
     var backoff = RestartBackoff()
     var errorTail = ByteBuffer()
+    var log: HostLog
     var isOutputPaused = false
     /// Why the process ended; set before its last output is read.
     var endReason: String?
+    /// When the app-server was started.
+    var memoryKills: Int?
     var isOutputAtEnd = false
     var isStopping = false
     private var connections: [Int: any Channel] = [:]
@@ -56,6 +59,7 @@ final class HostCore: @unchecked Sendable {
         self.waiter = waiter
         self.logger = logger
         workspace = Workspace(path: configuration.workspace)
+        log = HostLog(configuration.environment["ARGUS_HOST_LOG"])
         done = loop.makePromise()
         machine = HostMachine(
             secret: configuration.secret, host: RandomHex.make(bytes: 4), highestToken: try files.token(),
@@ -71,6 +75,7 @@ final class HostCore: @unchecked Sendable {
         let isInit = getpid() == 1
         ticking = loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
             self.machine.expire(now: Self.now)
+            self.log.bound()
             if !self.files.areInPlace {
                 self.logger.warning("the files of this session were removed, so its runtime host ends")
                 self.stop()

@@ -65,11 +65,7 @@ package struct RuntimeHostConfiguration: Sendable {
                 Self.problem(
                     "--socket", "\(path) is longer than the 103 bytes a socket may have", "--socket /run/a.sock"))
         case (nil, let listen?):
-            if let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]),
-                (0...65_535).contains(port), colon > listen.startIndex
-            {
-                return .address(host: String(listen[..<colon]), port: port)
-            }
+            if let place = HostPort(listen) { return .address(host: place.host, port: place.port) }
             errors.append(Self.problem("--listen", "\"\(listen)\" is not HOST:PORT", "--listen 0.0.0.0:7777"))
         default: errors.append(Self.problem("--socket", "give either --socket or --listen", "--socket /run/a.sock"))
         }

@@ -13,11 +13,15 @@ package enum SchedulerServices {
         let redis = RedisClient(configuration.redis, name: "argus-scheduler-\(id)", logger: logger)
         let keys = QueueKeys(prefix: configuration.redisPrefix, shards: configuration.shards)
         let queue = SessionQueue(redis: redis, keys: keys, limits: QueueLimits())
-        return [
-            redis,
+        let woken = Counter()
+        let listener = MetricsListener.make(configuration.metricsAddress, logger: logger) { [configuration] in
+            let backlog = try? await queue.backlog(pool: configuration.pool)
+            return SchedulerMetrics.text(backlog, woken: woken.value, redis: configuration.redis)
+        }
+        return [redis] + listener + [
             ArgusService.Presence(
                 role: "scheduler", id: id, prefix: configuration.redisPrefix, redis: redis, logger: logger),
-            DelayedSessions(queue: queue, logger: logger),
+            DelayedSessions(queue: queue, woken: woken, logger: logger),
             Sweeper(pool: configuration.pool, queue: queue, logger: logger),
         ]
     }
@@ -26,16 +30,19 @@ package enum SchedulerServices {
 /// Makes delayed sessions ready when they are due. A session waits here after its owners died several times in a row.
 struct DelayedSessions: Service {
     let queue: SessionQueue
+    let woken: Counter
     let logger: Logger
 
     func run() async throws {
         try await runUntilShutdown {
             do {
-                let woken = try await queue.promoteDelayed()
-                if woken > 0 { logger.info("delayed sessions woken", metadata: ["count": "\(woken)"]) }
+                let count = try await queue.promoteDelayed()
+                woken.add(count)
+                if count > 0 { logger.info("delayed sessions woken", metadata: ["count": "\(count)"]) }
             } catch {
                 logger.debug("looking for delayed sessions failed", metadata: ["error": "\(error)"])
             }
+            // What is due is known by Redis's clock only: this is how late a wake-up may be.
             try await Task.sleep(for: .milliseconds(500))
         }
     }

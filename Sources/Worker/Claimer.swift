@@ -50,6 +50,7 @@ struct Claimer: Service {
             return
         } catch {
             logger.debug("reading ready sessions failed", metadata: ["error": "\(error)"])
+            // A Redis that refuses at once must not make a busy loop.
             try? await Task.sleep(for: .milliseconds(200))
         }
     }

@@ -22,6 +22,7 @@ struct LeaseKeeper: Service {
             } catch {
                 logger.debug("renewal failed", metadata: ["error": "\(error)"])
             }
+            // A lease is renewed by the clock: four times in its life.
             try await Task.sleep(for: Self.interval)
         }
     }
@@ -50,10 +51,12 @@ struct Reaper: Service {
     let pool: String
     let queue: SessionQueue
     let redis: RedisClient
+    let metrics: WorkerMetrics
     let logger: Logger
 
     func run() async throws {
         try await runUntilShutdown {
+            // A silent owner says nothing: looking is all there is. Workers look at different moments.
             try await Task.sleep(for: .milliseconds(Int.random(in: 400...600)))
             // Right after a reconnect nobody has had the chance to renew.
             guard let since = redis.readySince, .now - since > queue.limits.lease else { return }
@@ -61,6 +64,7 @@ struct Reaper: Service {
                 FaultPoint.reach(.reapBefore)
                 for session in try await queue.reap(pool: pool) {
                     FaultPoint.reach(.reapAfter)
+                    metrics.takeovers.add(1)
                     logger.notice("session taken from a silent owner", metadata: ["session": "\(session)"])
                 }
             } catch {

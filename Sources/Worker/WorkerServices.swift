@@ -23,6 +23,7 @@ package enum WorkerServices {
         let keys = QueueKeys(prefix: configuration.redisPrefix, shards: configuration.shards)
         let queue = SessionQueue(redis: redis, keys: keys, limits: QueueLimits(configuration))
         let owners = Owners()
+        let metrics = WorkerMetrics()
         let group = MultiThreadedEventLoopGroup.singleton
         let runtimes = RuntimeDrivers.make(configuration, queue: queue, group: group, logger: logger)
         var settings = SessionSettings(configuration)
@@ -37,16 +38,18 @@ package enum WorkerServices {
                 SessionOwner(
                     session: session, token: token, mailbox: mailbox, queue: queue,
                     presence: ArgusQueue.Presence(redis: redis, keys: keys), driver: runtimes.driver,
-                    settings: settings, linkSettings: links, logger: logger)
+                    settings: settings, linkSettings: links, metrics: metrics, logger: logger)
             }, logger: logger)
-        return [
-            redis, blocking, subscriber,
+        let listener = MetricsListener.make(configuration.metricsAddress, logger: logger) { [configuration] in
+            metrics.text(owned: owners.count, reconnects: configuration.redis.outage.reconnects)
+        }
+        return [redis, blocking, subscriber] + listener + [
             ArgusService.Presence(
                 role: "worker", id: worker, prefix: configuration.redisPrefix, redis: redis, logger: logger,
                 fields: { [("pool", configuration.pool), ("sessions", "\(owners.count)")] }),
             WakeListener(channel: keys.worker(worker), subscriber: subscriber, owners: owners),
             LeaseKeeper(worker: worker, queue: queue, owners: owners, logger: logger),
-            Reaper(pool: configuration.pool, queue: queue, redis: redis, logger: logger),
+            Reaper(pool: configuration.pool, queue: queue, redis: redis, metrics: metrics, logger: logger),
             claimer,
         ] + runtimes.services
     }

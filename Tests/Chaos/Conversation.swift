@@ -46,6 +46,7 @@ struct Conversation: Sendable {
             let ended = try? await eventually(within: .seconds(40), "the first turn of \(thread)") {
                 client.heard.first {
                     $0.frame.method == "turn/completed" && $0.frame.params?["threadId"]?.string == thread
+                        && $0.frame.params?["willRetry"] == nil
                 }
             }
             if ended != nil { return thread }

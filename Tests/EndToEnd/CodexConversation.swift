@@ -111,8 +111,10 @@ final class Conversation {
 
     func all(_ method: String) -> [RPCMessage] { messages.filter { $0.method == method } }
 
-    /// The turns of all `turn/completed`.
-    var turns: [JSONSlice] { all("turn/completed").compactMap { $0.params?["turn"] } }
+    /// The turns of all `turn/completed`, but those that are tried again.
+    var turns: [JSONSlice] {
+        all("turn/completed").filter { $0.params?["willRetry"] == nil }.compactMap { $0.params?["turn"] }
+    }
 
     /// What was streamed, of all turns, in its order.
     var deltas: String {

@@ -26,12 +26,14 @@ struct ConfigurationTests {
             "ARGUS_PROVISION_MODE": "podman", "ARGUS_JSONL_LINE_LIMIT_BYTES": "12q",
             "ARGUS_STUCK_TURN_TIMEOUT_S": "soon",
             "TELEGRAM_ALLOWED_USERS": "1,bob", "TELEGRAM_API_BASE_URL": "ftp://x", "ARGUS_LOG_LEVEL": "loud",
+            "TELEGRAM_BOT_TOKEN": "bot:1", "TELEGRAM_ALLOWED_CHATS": "here", "ARGUS_METRICS_ADDRESS": "9464",
         ])
         #expect(
             Set(errors.entries.map(\.variable)) == [
                 "ARGUS_PORT", "ARGUS_REDIS_URL", "ARGUS_TURN_ATTEMPTS", "ARGUS_PROVISION_MODE",
                 "ARGUS_JSONL_LINE_LIMIT_BYTES", "ARGUS_STUCK_TURN_TIMEOUT_S", "TELEGRAM_ALLOWED_USERS",
-                "TELEGRAM_API_BASE_URL", "ARGUS_LOG_LEVEL",
+                "TELEGRAM_API_BASE_URL", "ARGUS_LOG_LEVEL", "TELEGRAM_BOT_TOKEN", "TELEGRAM_ALLOWED_CHATS",
+                "ARGUS_METRICS_ADDRESS",
             ])
         for entry in errors.entries {
             #expect(entry.message.hasPrefix(entry.variable), "\(entry.message)")
@@ -59,6 +61,16 @@ struct ConfigurationTests {
             try Configuration.load(environment: ["ARGUS_PORT": "1"], overrides: ["ARGUS_PORT": "x"])
         }
         #expect(errors.description.hasPrefix("--port:"))
+        #expect(errors.description.hasSuffix("for example --port 8080"))
+    }
+
+    @Test("A flag's example is one that a shell takes as it stands")
+    func shellExamples() throws {
+        let errors = try #require(throws: ConfigurationErrors.self) {
+            try Configuration.load(environment: [:], overrides: ["ARGUS_UPSTREAMS_JSON": "[]", "ARGUS_RUNTIME_CMD": "a\nb"])
+        }
+        #expect(errors.description.contains(#"--upstreams-json '{"main":{"host":"10.0.0.5"}}'"#))
+        #expect(errors.description.contains("--runtime-cmd 'codex app-server'"))
     }
 
     @Test("An empty value counts as unset")
@@ -77,13 +89,34 @@ struct ConfigurationTests {
     @Test("Telegram's variables make a configuration only with a token")
     func telegram() throws {
         let configuration = try Configuration.load(environment: [
-            "TELEGRAM_BOT_TOKEN": "123:abc", "TELEGRAM_ALLOWED_USERS": "7, 8", "TELEGRAM_ALLOWED_CHATS": "-100,5",
-            "TELEGRAM_API_BASE_URL": "http://127.0.0.1:9/",
+            "TELEGRAM_BOT_TOKEN": "123:abcdefghijklmnopqrstuvwxyz-_ABCDEFG", "TELEGRAM_ALLOWED_USERS": "7, 8",
+            "TELEGRAM_ALLOWED_CHATS": "-100,5", "TELEGRAM_API_BASE_URL": "http://127.0.0.1:9/",
         ])
         let telegram = try #require(configuration.telegram)
         #expect(telegram.allowedUsers == [7, 8])
         #expect(telegram.allowedChats == [-100, 5])
         #expect(telegram.apiBaseURL == "http://127.0.0.1:9")
+    }
+
+    @Test(
+        "A bot's token that can't be one is refused at the start",
+        arguments: [
+            "abc", "123:", ":abcdefghijklmnopqrstuvwxyz012345678", "123:short", "bot123:abcdefghijklmnopqrstuvwxyz012345678",
+            "123:abcdefghijklmnopqrstuvwxyz01234567/", "123:abcdefghijklmnopqrstuvwxyz012345678:x",
+        ])
+    func badToken(token: String) throws {
+        #expect(try errors(["TELEGRAM_BOT_TOKEN": token]).entries.map(\.variable) == ["TELEGRAM_BOT_TOKEN"])
+    }
+
+    @Test("A place is a host and a port", arguments: [("a.example:1", "a.example", 1), ("[::1]:0", "::1", 0)])
+    func places(text: String, host: String, port: Int) throws {
+        let place = try #require(HostPort(text))
+        #expect(place.host == host && place.port == port && place.description == text)
+    }
+
+    @Test("What is no place is none", arguments: ["", "x", ":1", "x:", "x:65536", "x:-1", "x/y:1", "x y:1"])
+    func noPlaces(text: String) {
+        #expect(HostPort(text) == nil)
     }
 
     @Test("A single event may not be larger than the whole buffer")

@@ -98,4 +98,9 @@ struct RuntimeChoiceTests {
     func quoting(text: String, quoted: String) {
         #expect(RuntimeChoice.quoted(text) == quoted)
     }
+
+    @Test("Codex is offered in one exact version")
+    func version() {
+        #expect(CodexOffer.package.contains(/^openai-codex-cli-bin==[0-9]+\.[0-9]+\.[0-9]+$/))
+    }
 }

@@ -118,7 +118,7 @@ struct UpTests {
     @Test("Secrets are in nobody's arguments")
     func secrets() async throws {
         let (up, _) = try await ready(environment: [
-            "ARGUS_TOKEN": "hunter2hunter2", "TELEGRAM_BOT_TOKEN": "123:hunter2hunter2",
+            "ARGUS_TOKEN": "hunter2hunter2", "TELEGRAM_BOT_TOKEN": "123:hunter2hunter2hunter2hunter2hunter2",
         ])
         #expect(!processes.joined().contains("hunter2"))
         #expect(!up.log.contains("hunter2"))

@@ -3,7 +3,7 @@ import NIOConcurrencyHelpers
 
 /// A Bot API server: keeps updates until they are confirmed, reads messages as strictly as Telegram, and fails as told.
 package final class FakeTelegram: Sendable {
-    package static let token = "1234:AbC-secret_token"
+    package static let token = "1234:AbC-secret_token-of-35-characters-000"
     package static let botID = 1234
     package static let botName = "argus_bot"
 

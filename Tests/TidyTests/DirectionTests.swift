@@ -9,7 +9,7 @@ struct DirectionTests {
         "Common/HTTPClient": ["ArgusCore", "CCurl"],
         "Common/Queue": ["ArgusCore", "ArgusRedis"],
         "Common/AppServer": ["ArgusCore"],
-        "Common/Service": ["ArgusCore", "ArgusRedis"],
+        "Common/Service": ["ArgusCore", "ArgusRedis", "CProcess"],
         "Ingress": ["ArgusCore", "ArgusRedis", "ArgusQueue", "ArgusAppServer", "ArgusHTTPClient", "ArgusService"],
         "Worker": ["ArgusCore", "ArgusRedis", "ArgusQueue", "ArgusAppServer", "ArgusService", "CProcess"],
         "Scheduler": ["ArgusCore", "ArgusRedis", "ArgusQueue", "ArgusService"],

@@ -1,6 +1,8 @@
+import ArgusAppServer
 import ArgusCore
-import ArgusWorker
 import Testing
+
+@testable import ArgusWorker
 
 @Suite("A lane")
 struct LaneTests {
@@ -11,8 +13,8 @@ struct LaneTests {
     }
 
     /// A lane whose first turn runs.
-    private func running(mode: QueueMode = .collect, attempts: Int = 2) -> Lane {
-        var lane = Lane(attempts: attempts, mode: mode)
+    private func running(mode: QueueMode = .collect) -> Lane {
+        var lane = Lane(mode: mode)
         lane.add(text(1))
         _ = lane.next(LaneSurroundings(thread: "t", name: nil, now: 0))
         _ = lane.contextArrived(LaneSurroundings(thread: "t", name: nil, now: 0))
@@ -22,7 +24,7 @@ struct LaneTests {
 
     @Test("starts the thread first when it has only a name")
     func startsThread() {
-        var lane = Lane(attempts: 2, mode: .collect)
+        var lane = Lane(mode: .collect)
         lane.add(text(1))
         #expect(lane.next(LaneSurroundings(thread: nil, name: "main", now: 5)) == [.fetchContext])
         #expect(lane.contextArrived(LaneSurroundings(thread: nil, name: "main", now: 5)) == [.begin, .request])
@@ -68,7 +70,7 @@ struct LaneTests {
 
     @Test("loads a thread that the runtime does not know, once")
     func loadsThread() {
-        var lane = Lane(attempts: 2, mode: .collect)
+        var lane = Lane(mode: .collect)
         lane.add(text(1))
         _ = lane.next(LaneSurroundings(thread: "t", name: nil, now: 0))
         _ = lane.contextArrived(LaneSurroundings(thread: "t", name: nil, now: 0))
@@ -79,35 +81,54 @@ struct LaneTests {
         #expect(lane.refused(message: "thread not found: t") == [.settle(.refused)])
     }
 
-    @Test("asks the record before it starts a turn again")
+    @Test("asks the record before it starts a turn again, and ends the first one for those who saw it begin")
     func recovers() {
         var lane = running()
         #expect(lane.runtimeRestarted() == [.persist, .request])
         #expect(lane.row?.step == .resumeThread)
         _ = lane.resumed()
         #expect(lane.row?.step == .readRecord)
-        #expect(lane.recordRead([]) == [.persist, .request])
+        let actions = lane.recordRead([])
+        #expect(actions.dropFirst() == [.persist, .request])
+        guard case .tellEnd(let end)? = actions.first else {
+            Issue.record("nobody was told that turn-1 is over")
+            return
+        }
+        #expect(end.turn == "turn-1")
+        #expect(end.status == .interrupted)
+        #expect(end.isTriedAgain)
         #expect(lane.row?.step == .startTurn)
         #expect(lane.row?.attempt == 2)
         #expect(lane.row?.turn == nil)
     }
 
-    @Test("gives an input up after its attempts")
-    func givesUp() {
-        var lane = running(attempts: 1)
+    @Test("gives an input up that is to be given up, unless its record says that it was finished")
+    func givesUp() throws {
+        var lane = running()
+        lane.row?.suspicion.died(alone: true, attempts: 1)
         _ = lane.runtimeRestarted()
         _ = lane.resumed()
-        guard case .bury? = lane.recordRead([]).first else {
-            Issue.record("the input was not buried")
-            return
-        }
+        var other = lane
+        #expect(lane.recordRead([]).last == .bury(reason: "the runtime died while it worked on this input"))
+        let line = #"{"id":"turn-1","status":"completed","items":[{"type":"agentMessage","text":"done"}]}"#
+        let record = try #require(TurnRecord(try JSONSlice.parse(line)))
+        #expect(other.recordRead([record]).last == .settle(.completed(answer: "done")))
+    }
+
+    @Test("gives an input up at once whose record nobody can read without dying")
+    func poisonedRecord() {
+        var lane = running()
+        lane.row?.suspicion.died(alone: true, attempts: 1)
+        _ = lane.runtimeRestarted()
+        lane.row?.suspicion.died(alone: true, attempts: 1)
+        #expect(lane.runtimeRestarted().last == .bury(reason: "the runtime died 2 times while it worked on this input"))
     }
 
     @Test("starts a thread without a record anew")
     func lostThread() {
         var lane = running()
         _ = lane.runtimeRestarted()
-        #expect(lane.refused(message: "no rollout found for thread id t") == [.persist, .request])
+        #expect(lane.refused(message: "no rollout found for thread id t").suffix(2) == [.persist, .request])
         #expect(lane.row?.step == .startThread)
         #expect(lane.row?.attempt == 2)
     }
@@ -124,7 +145,10 @@ struct LaneTests {
 
     @Test("is the same lane for another worker that reads its row")
     func rowSurvives() throws {
-        let lane = running()
+        var lane = running()
+        _ = lane.commandStarted("c1", process: "42")
+        lane.row?.suspicion.died(alone: false, attempts: 1)
+        lane.row?.cut = "turn-0"
         let row = try #require(lane.row)
         #expect(LaneRow(row.buffer) == row)
     }

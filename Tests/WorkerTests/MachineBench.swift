@@ -23,10 +23,11 @@ struct MachineBench {
     var outbox: [(chat: String, text: String)] = []
     var buried: [String] = []
     /// Lines that reached the runtime, with their request ids, once each.
-    var sent: [(requestID: String, message: RPCMessage)] = []
+    var sent: [(requestID: String, message: RPCMessage, generation: String)] = []
     var asksContext = 0
     var sequence = 0
     private var nextID: UInt64 = 1
+    private var answered: Set<String> = []
 
     init(settings: SessionSettings = SessionSettings()) {
         machine = SessionMachine(session: Self.session, settings: settings, claim: Self.claim(), now: .now)
@@ -103,6 +104,23 @@ struct MachineBench {
         line(#"{"id":1000000000,"result":\#(result)}"#, requestID: request.requestID)
     }
 
+    /// Answers the last request of this method for this thread, if it was not answered.
+    @discardableResult
+    mutating func respondOn(_ thread: String, _ method: String, _ result: String) -> Bool {
+        let last = sent.last { $0.message.method == method && $0.message.params?["threadId"]?.string == thread }
+        guard let last, last.generation == machine.runtime.current, answered.insert(last.requestID).inserted else {
+            return false
+        }
+        line(#"{"id":1,"result":\#(result)}"#, requestID: last.requestID)
+        return true
+    }
+
+    mutating func pass(_ time: Duration) {
+        machine.now += time
+        machine.tick()
+        settle()
+    }
+
     mutating func refuse(_ method: String, _ message: String) {
         guard let request = sent.last(where: { $0.message.method == method }) else { return }
         line(#"{"id":1,"error":{"code":-32600,"message":"\#(message)"}}"#, requestID: request.requestID)
@@ -150,9 +168,9 @@ struct MachineBench {
 
     private mutating func send(_ frame: WorkerFrame) {
         switch frame {
-        case .send(_, let requestID, let line):
+        case .send(let generation, let requestID, let line):
             guard let message = try? RPCMessage(line) else { return }
-            if !sent.contains(where: { $0.requestID == requestID }) { sent.append((requestID, message)) }
+            if !sent.contains(where: { $0.requestID == requestID }) { sent.append((requestID, message, generation)) }
         case .context: asksContext += 1
         default: break
         }

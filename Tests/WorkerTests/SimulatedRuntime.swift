@@ -27,6 +27,8 @@ struct SimulatedRuntime {
     private var counter = 0
 
     var runningThreads: [String] { running.keys.sorted() }
+    /// How often each input was started.
+    private(set) var starts: [String: Int] = [:]
     var isQuiet: Bool { running.isEmpty && held.isEmpty }
 
     mutating func receive(_ frame: WorkerFrame) {
@@ -38,9 +40,10 @@ struct SimulatedRuntime {
 
     /// The app-server reads and answers what was passed on.
     mutating func answer() {
-        let messages = held
-        held = []
-        for (requestID, message) in messages { answer(message, requestID) }
+        while !held.isEmpty {
+            let (requestID, message) = held.removeFirst()
+            answer(message, requestID)
+        }
     }
 
     private mutating func answer(_ message: RPCMessage, _ requestID: String) {
@@ -85,10 +88,14 @@ struct SimulatedRuntime {
         running[thread] = (threads[thread]?.count ?? 1) - 1
         respond(requestID, #"{"turn":{"id":"\#(turn.id)"}}"#)
         notify(#"{"method":"turn/started","params":{"threadId":"\#(thread)","turn":{"id":"\#(turn.id)"}}}"#)
+        starts[text.components("\n\n").last ?? "", default: 0] += 1
+        if text.hasSuffix("poison") { die() }
     }
 
     mutating func complete(_ thread: String) {
-        guard let index = running.removeValue(forKey: thread), var turn = threads[thread]?[index] else { return }
+        guard let index = running[thread], var turn = threads[thread]?[index] else { return }
+        if turn.text.hasSuffix("venom") { return die() }
+        running[thread] = nil
         turn.status = "completed"
         turn.answer = "re: " + (turn.text.components("\n\n").last ?? "")
         threads[thread]?[index] = turn

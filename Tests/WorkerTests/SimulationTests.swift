@@ -85,6 +85,7 @@ struct SimulationTests {
         }
         #expect(world.bench.inbox.isEmpty, "seed \(seed)")
         #expect(world.bench.lanes.isEmpty, "seed \(seed)")
+        expectEnds(world, seed)
     }
 
     @Test("answers or buries each input once when attempts are few", arguments: 1...100)
@@ -99,8 +100,66 @@ struct SimulationTests {
         #expect(world.bench.lanes.isEmpty, "seed \(seed)")
     }
 
-    private func step(_ world: inout World, _ random: inout Seeded) {
-        switch Int.random(in: 0..<100, using: &random) {
+    @Test("buries what kills its app-server, and nothing that only ran beside it", arguments: 1...200)
+    func findsPoison(seed: Int) {
+        var random = Seeded(state: UInt64(seed))
+        let attempts = Int.random(in: 1...3, using: &random)
+        var world = World(attempts: attempts)
+        var poisons: Set<String> = []
+        for _ in 0..<150 {
+            switch Int.random(in: 0..<100, using: &random) {
+            case 0..<15:
+                let chat = ["a", "b", "c", "d"].randomElement(using: &random) ?? "a"
+                var text = "\(chat)\(world.said.count)"
+                if Int.random(in: 0..<8, using: &random) == 0 {
+                    text += Bool.random(using: &random) ? " poison" : " venom"
+                    poisons.insert(text)
+                }
+                world.said.append(text)
+                world.bench.receive(text, chat: chat)
+            case 15..<90: step(&world, &random, deaths: false)
+            case 90..<94:
+                world.flush(dies: Int.random(in: 0...1, using: &random))
+                world.takeOver()
+            default: world.flush()
+            }
+        }
+        finish(&world)
+        #expect(world.runtime.violations.isEmpty, "seed \(seed)")
+        for chat in ["a", "b", "c", "d"] {
+            let expected = world.said.filter { $0.hasPrefix(chat) && !poisons.contains($0) }.map { "re: \($0)" }
+            let replies = world.bench.outbox.filter { $0.chat == chat && $0.text.hasPrefix("re: ") }.map(\.text)
+            #expect(replies == expected, "seed \(seed)")
+        }
+        #expect(world.bench.buried.count == poisons.count, "seed \(seed)")
+        for poison in poisons {
+            #expect(world.bench.buried.contains { $0.contains("\(poison)\\\"") }, "seed \(seed)")
+            // Each of the others may have kept it company for as often as it was tried.
+            let limit = (attempts + 1) * poisons.count
+            #expect(world.runtime.starts[poison] ?? 0 <= limit, "seed \(seed)")
+        }
+        #expect(world.bench.inbox.isEmpty, "seed \(seed)")
+        #expect(world.bench.lanes.isEmpty, "seed \(seed)")
+        expectEnds(world, seed)
+    }
+
+    /// Clients saw each turn end that they saw begin, once.
+    private func expectEnds(_ world: World, _ seed: Int) {
+        var edges: [String: (began: Int, ended: Int)] = [:]
+        for event in world.bench.events {
+            guard let message = try? RPCMessage(ByteBuffer(string: event.frame)),
+                let turn = message.params?["turn"]?["id"]?.string
+            else { continue }
+            if message.method == "turn/started" { edges[turn, default: (0, 0)].began += 1 }
+            if message.method == "turn/completed" { edges[turn, default: (0, 0)].ended += 1 }
+        }
+        for (turn, edge) in edges where edge.began > 0 {
+            #expect(edge == (1, 1), "seed \(seed), \(turn)")
+        }
+    }
+
+    private func step(_ world: inout World, _ random: inout Seeded, deaths: Bool = true) {
+        switch Int.random(in: deaths ? 0..<100 : 20..<75, using: &random) {
         case 0..<20:
             let chat = Bool.random(using: &random) ? "a" : "b"
             let text = "\(chat)\(world.said.count)"

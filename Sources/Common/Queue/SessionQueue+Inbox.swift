@@ -67,6 +67,19 @@ extension SessionQueue {
             InboxEntry(item.fields).map { (item.id, $0) }
         }
     }
+
+    /// How long the oldest input of each has waited or run, by Redis's clock. Reads that input: for people.
+    package func oldestInputs(of sessions: [SessionID]) async throws -> [SessionID: Duration] {
+        let heads: [[RedisArgument]] = sessions.map { ["XRANGE", .text(keys.inbox($0)), "-", "+", "COUNT", "1"] }
+        let replies = try await redis.pipeline([["TIME"]] + heads)
+        guard let now = replies.first?.array?.first?.int else { throw QueueError.unexpected("TIME", replies[0]) }
+        var ages: [SessionID: Duration] = [:]
+        for (session, reply) in zip(sessions, replies.dropFirst()) {
+            guard let head = StreamEntry.list(reply).first else { continue }
+            ages[session] = .milliseconds(max(0, now * 1000 - Int(head.id.milliseconds)))
+        }
+        return ages
+    }
 }
 
 /// One entry of a stream as XRANGE and XREADGROUP answer it.

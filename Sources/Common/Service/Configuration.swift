@@ -38,6 +38,8 @@ package struct Configuration: Sendable {
     package var clientFrameLimitBytes: Int
     package var inboxLimit: Int
     package var telegram: TelegramConfiguration?
+    /// nil: the worker and the scheduler serve no metrics.
+    package var metricsAddress: HostPort?
     package var logLevel: Logger.Level
 
     /// Reads `environment`; `overrides` are the values of flags, by the name of their variable, and win.
@@ -103,6 +105,7 @@ package struct Configuration: Sendable {
             clientFrameLimitBytes: reader.bytes(.clientFrameLimit, in: 1 << 10...1 << 28, fallback: 16 << 20),
             inboxLimit: reader.number(.inboxLimit, in: 1...1_000_000, fallback: 10_000),
             telegram: TelegramConfiguration.read(&reader),
+            metricsAddress: reader.value(.metricsAddress, fallback: nil) { text in HostPort(text).map { .some($0) } },
             logLevel: reader.value(.logLevel, fallback: .info) { Logger.Level(rawValue: $0.lowercased()) })
     }
 

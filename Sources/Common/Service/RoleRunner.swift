@@ -1,4 +1,5 @@
 import ArgusRedis
+import CProcess
 import Dispatch
 import Glibc
 import Logging
@@ -89,6 +90,7 @@ private struct RoleWatch: Service {
             if let redis = service as? RedisClient { try await verify(redis) }
         }
         logger.info("ready")
+        argus_release_startup_pages()
         try await gracefulShutdown()
     }
 

@@ -30,6 +30,12 @@ package struct Setting: Sendable {
         let fallback = fallback.map { "; default \($0)" } ?? ""
         return "\(summary) (\(variable)\(fallback))"
     }
+
+    /// The example as a shell takes it for one word.
+    var shellExample: String {
+        let isPlain = example.allSatisfy { $0.isLetter || $0.isNumber || "-_./:,+%@=…".contains($0) }
+        return isPlain || example.hasPrefix("$(") ? example : "'\(example)'"
+    }
 }
 
 extension Setting {
@@ -70,6 +76,10 @@ extension Setting {
     package static let queueMode = Setting(
         "ARGUS_QUEUE_MODE", "queue-mode", "What waits for a running turn becomes one turn, or one turn each.",
         allowed: "collect or followup", example: "collect", fallback: "collect")
+    package static let metricsAddress = Setting(
+        "ARGUS_METRICS_ADDRESS", "metrics-address",
+        "Where to serve /metrics (Prometheus) and /healthz, to whoever can reach it; unset: nowhere.",
+        allowed: "HOST:PORT; port 0 takes a free one", example: "127.0.0.1:9464")
     package static let logLevel = Setting(
         "ARGUS_LOG_LEVEL", "log-level", "The least important log lines to show.",
         allowed: "trace, debug, info, notice, warning, error or critical", example: "info", fallback: "info")
@@ -105,7 +115,8 @@ extension Setting {
 
     package static let telegramToken = Setting(
         "TELEGRAM_BOT_TOKEN", "telegram-bot-token", "The bot's token from @BotFather; better set by the variable.",
-        allowed: "the token as @BotFather wrote it", example: "123456789:AAE…", isSecret: true)
+        allowed: "the token as @BotFather wrote it: digits, a colon, and 35 letters, digits, _ or -",
+        example: "123456789:AAE…", isSecret: true)
     package static let telegramAPI = Setting(
         "TELEGRAM_API_BASE_URL", "telegram-api-base-url", "Another Bot API server.",
         allowed: "an http:// or https:// URL without a query", example: "https://api.telegram.org",

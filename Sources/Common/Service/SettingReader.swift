@@ -82,8 +82,11 @@ struct SettingReader {
 
     /// Notes an error that says itself what is allowed.
     mutating func note(_ setting: Setting, _ problem: String) {
-        let source = overrides[setting.variable] == nil ? setting.variable : "--\(setting.flag)"
-        let message = "\(source): \(problem); for example \(setting.variable)=\(setting.example)"
+        // Named as the person wrote it.
+        let isFlag = overrides[setting.variable] != nil
+        let source = isFlag ? "--\(setting.flag)" : setting.variable
+        let example = isFlag ? "--\(setting.flag) \(setting.shellExample)" : "\(setting.variable)=\(setting.example)"
+        let message = "\(source): \(problem); for example \(example)"
         errors.append(ConfigurationErrors.Entry(variable: setting.variable, message: message))
     }
 

@@ -31,15 +31,26 @@ package struct TelegramConfiguration: Sendable {
         }
     }
 
-    /// It becomes part of a URL's path, so nothing that means something there.
+    /// The id of the bot, a colon, and its secret: 35 characters today, which Telegram promises nowhere. It becomes part
+    /// of a URL's path, so nothing that means something there.
     private static func isToken(_ text: String) -> Bool {
-        text.utf8.allSatisfy {
-            switch $0 {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: ":"):
-                true
-            default: false
-            }
+        let parts = text.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+        guard parts.count == 2, (1...20).contains(parts[0].count), (30...128).contains(parts[1].count) else {
+            return false
+        }
+        return parts[0].allSatisfy(isDigit) && parts[1].allSatisfy { isDigit($0) || isNameByte($0) }
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
+
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"),
+            UInt8(ascii: "-"):
+            true
+        default: false
         }
     }
 

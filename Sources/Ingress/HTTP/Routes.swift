@@ -13,6 +13,7 @@ struct Routes: Sendable {
     let gateway: SessionGateway
     let subscriber: RedisSubscriber
     let door: RuntimeDoor
+    let outage: RedisOutage
 
     func router() -> Router<BasicRequestContext> {
         let router = Router(options: .autoGenerateHeadEndpoints)
@@ -33,7 +34,8 @@ struct Routes: Sendable {
         }
         let admitted = router.group().add(middleware: TokenMiddleware(access: gateway.access))
         admitted.get("/metrics") { _, _ in
-            Response.text(gateway.metrics.text, type: "text/plain; version=0.0.4; charset=utf-8")
+            Response.text(
+                gateway.metrics.text(reconnects: outage.reconnects), type: "text/plain; version=0.0.4; charset=utf-8")
         }
         SessionRoutes(gateway: gateway).add(to: admitted)
         door.add(to: router)

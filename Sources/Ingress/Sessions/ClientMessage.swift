@@ -66,7 +66,7 @@ extension ClientMessage {
             return try read(message)
         } catch {
             // A notification has no answer, not even a refusal.
-            if case .notification = message.kind { return .ignored }
+            if case .notification = message.kind, message.id == nil { return .ignored }
             return refuse(rawID, error)
         }
     }
@@ -86,15 +86,20 @@ extension ClientMessage {
             guard let key = ServerRequests.key(message.id) else { return .ignored }
             return .answer(request: key, line: message.line)
         case .notification:
+            guard message.id == nil else { throw unusableID }
             return try notification(message)
         case .request:
             guard let id = message.id, ServerRequests.key(id) != nil, id.range.count <= nameLimit else {
-                throw Refusal(
-                    RPCErrorCode.invalidRequest,
-                    "'id' must be a string or an integer of at most \(nameLimit) bytes")
+                throw unusableID
             }
             return .input(try request(message, id: id.text))
         }
+    }
+
+    private static var unusableID: Refusal {
+        Refusal(
+            RPCErrorCode.invalidRequest,
+            "'id' must be a string or an integer of at most \(nameLimit) bytes; leave it out where no answer is wanted")
     }
 
     private static func notification(_ message: RPCMessage) throws(Refusal) -> ClientMessage {

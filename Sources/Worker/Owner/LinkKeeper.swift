@@ -74,14 +74,17 @@ final class LinkKeeper: Sendable {
 
     private func connect() async throws -> RuntimeLink {
         let box = NIOLockedValueBox<(link: RuntimeLink, verdict: EventLoopFuture<Void>)?>(nil)
-        let channel = try await driver.connect(request) { [mailbox, settings] channel in
+        var logger = logger
+        logger[metadataKey: "session"] = "\(request.session)"
+        let channel = try await driver.connect(request) { [mailbox, settings, logger] channel in
             channel.eventLoop.makeCompletedFuture {
                 let verdict = channel.eventLoop.makePromise(of: Void.self)
                 let link = RuntimeLink(channel: channel)
                 box.withLockedValue { $0 = (link, verdict.futureResult) }
                 try channel.pipeline.syncOperations.addHandler(
                     RuntimeLinkHandler(
-                        mailbox: mailbox, link: link, lineLimit: settings.lineLimitBytes + 4096, verdict: verdict))
+                        mailbox: mailbox, link: link, lineLimit: settings.lineLimitBytes + 4096, verdict: verdict,
+                        logger: logger))
             }
         }
         guard let (link, verdict) = box.withLockedValue({ $0 }) else {

@@ -26,6 +26,7 @@ package struct SessionOwner: Sendable {
     let driver: any RuntimeDriver
     let settings: SessionSettings
     let linkSettings: LinkSettings
+    let metrics: WorkerMetrics
     let logger: Logger
 
     /// How long a session that owes nothing stays with its owner, in case more comes.
@@ -185,12 +186,15 @@ struct OwnerRound: Sendable {
         while !Task.isCancelled {
             do {
                 FaultPoint.reach(output.faultPoints.before)
+                let began = ContinuousClock.now
                 let result = try await owner.queue.commit(
                     owner.session, owner.token, revision: revision, cursor: output.cursor,
                     effects: output.effects, kind: output.mustNotFail ? .settle : .publish)
                 FaultPoint.reach(output.faultPoints.after)
+                owner.metrics.commitSeconds.observe(.now - began)
                 switch result {
                 case .committed(let ids, _):
+                    owner.metrics.count(output.effects)
                     revision += 1
                     machine.committed(requestIDs: requestIDs(output.effects, ids))
                     return true
@@ -201,6 +205,7 @@ struct OwnerRound: Sendable {
                     // The answer to an earlier try was lost. Its event ids are lost with it, and the machine needs them
                     // for open questions: another owner, or this worker's next claim, reads them from Redis.
                     guard current == revision + 1, !hasRequests(output.effects) else { return false }
+                    owner.metrics.count(output.effects)
                     revision += 1
                     return true
                 case .full:

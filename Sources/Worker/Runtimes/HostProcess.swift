@@ -7,10 +7,10 @@ enum HostProcess {
     static func start(
         _ request: RuntimeRequest, socket: String, settings: ProcessDriver.Settings
     ) throws(ArgusError) -> String {
-        let folder = RuntimePaths(home: settings.home).folder
-        let logs = settings.home + "/log"
+        let paths = RuntimePaths(home: settings.home)
+        let folder = paths.folder
         do {
-            for path in [folder, logs] {
+            for path in [folder, paths.logs] {
                 try FileManager.default.createDirectory(
                     atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             }
@@ -19,7 +19,7 @@ enum HostProcess {
                 .unavailable, "cannot make the folder \(folder): give this user write access to \(settings.home)",
                 cause: error)
         }
-        let log = "\(logs)/runtime-\(request.session).log"
+        let log = paths.log(of: request.session)
         var environment = ProcessInfo.processInfo.environment
         // The gateway's own secrets are none of the runtime's business.
         for name in environment.keys

@@ -51,14 +51,16 @@ package struct ProcessDriver: RuntimeDriver {
     }
 
     package func remove(_ session: SessionID) async throws {
-        let path = RuntimePaths(home: settings.home).socket(of: session)
+        let paths = RuntimePaths(home: settings.home)
+        let path = paths.socket(of: session)
         // Told to quit already, unless the link was down just then.
         if let text = try? String(contentsOfFile: path + ".lock", encoding: .utf8),
             let pid = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)), pid > 1, isHost(pid, of: session)
         {
             kill(pid, SIGTERM)
         }
-        try? FileManager.default.removeItem(atPath: path + ".token")
+        // A host that still ends sees that its files are gone and leaves the rest alone.
+        for file in paths.files(of: session) { try? FileManager.default.removeItem(atPath: file) }
     }
 }
 
@@ -74,8 +76,10 @@ package struct RuntimePaths: Sendable {
     /// A Unix socket's path has at most 107 bytes; the names here need 32 of them.
     private static let longestHome = 72
     package let folder: String
+    let logs: String
 
     package init(home: String) {
+        logs = home + "/log"
         if home.utf8.count <= Self.longestHome {
             folder = home + "/run"
         } else {
@@ -87,6 +91,14 @@ package struct RuntimePaths: Sendable {
         // Session ids may have 64 characters: those that don't fit are named by their hash.
         let name = session.rawValue.utf8.count <= 24 ? session.rawValue : FNV.hex(session.rawValue)
         return "\(folder)/\(name).sock"
+    }
+
+    func log(of session: SessionID) -> String { "\(logs)/runtime-\(session).log" }
+
+    /// All that a session's hosts leave on disk.
+    func files(of session: SessionID) -> [String] {
+        let (socket, log) = (socket(of: session), log(of: session))
+        return [socket, socket + ".lock", socket + ".token", socket + ".token.new", log, log + ".1"]
     }
 }
 

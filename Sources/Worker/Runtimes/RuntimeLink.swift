@@ -1,5 +1,6 @@
 import ArgusAppServer
 import ArgusCore
+import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 
@@ -48,11 +49,15 @@ final class RuntimeLinkHandler: ChannelInboundHandler {
     private var bytes = 0
     /// The first frame is the host's verdict on the attachment; nobody else waits for it.
     private var verdict: EventLoopPromise<Void>?
+    private let logger: Logger
 
-    init(mailbox: Mailbox, link: RuntimeLink, lineLimit: Int, verdict: EventLoopPromise<Void>) {
+    init(
+        mailbox: Mailbox, link: RuntimeLink, lineLimit: Int, verdict: EventLoopPromise<Void>, logger: Logger
+    ) {
         self.mailbox = mailbox
         self.link = link
         self.verdict = verdict
+        self.logger = logger
         splitter = LineSplitter(limit: lineLimit)
     }
 
@@ -66,7 +71,20 @@ final class RuntimeLinkHandler: ChannelInboundHandler {
         }
     }
 
+    /// What operators should hear without looking into containers.
+    private func note(_ frame: HostFrame) {
+        switch frame {
+        case .generation(_, let generation, let body):
+            let reason = (try? JSONSlice.parse(body))?["reason"]?.string ?? "it ended"
+            logger.warning("app-server restarted", metadata: ["generation": "\(generation)", "reason": "\(reason)"])
+        case .cannotStart(let reason):
+            logger.error("the app-server cannot be started", metadata: ["reason": "\(reason)"])
+        default: break
+        }
+    }
+
     private func receive(_ frame: HostFrame) {
+        note(frame)
         guard let verdict else {
             frames.append(frame)
             return

@@ -11,20 +11,18 @@ extension Lane {
             return request(.resumeThread)
         case .startThread, .startTurn:
             return end(.refused)
-        case .resumeThread where isUnknownThread(message):
+        case .resumeThread where isUnknownThread(message) && row.isWorded && isNamed:
             // A thread without a turn leaves no record: nothing of it can be lost by starting it anew.
-            if row.isWorded, isNamed {
-                self.row?.thread = nil
-                return row.isRecovering ? retry(.startThread) : request(.startThread)
-            }
-            return end(.refused)
+            let told = cut()
+            self.row?.thread = nil
+            return told + (row.isRecovering ? retry(.startThread) : request(.startThread))
         case .resumeThread:
-            return end(.refused)
+            return cut(.failed, message) + end(.refused)
         case .readRecord where isCheckup:
             isCheckup = false
             self.row?.step = .running
             return [.persist]
-        case .readRecord: return retry(.startTurn)
+        case .readRecord: return cut() + retry(.startTurn)
         case .revert:
             self.row?.isContinuation = true
             return retry(.startTurn)
@@ -43,31 +41,32 @@ extension Lane {
     }
 
     package mutating func recordRead(_ turns: [TurnRecord]) -> [Action] {
-        guard let row, row.step == .readRecord else { return [] }
+        guard let row, row.step == .readRecord, let thread = row.thread else { return [] }
         let wasCheckup = isCheckup
         isCheckup = false
-        switch RecordVerdict(messageID: row.messageID, knownTurn: row.turn, turns: turns) {
+        switch RecordVerdict(messageID: row.messageID, knownTurn: row.turn ?? row.cut, turns: turns) {
         case .finished(let record):
-            return end(
+            accept(record.id)
+            let ending: Ending =
                 record.status == .failed
-                    ? .failed(message: record.error ?? "the turn failed")
-                    : .completed(answer: record.answer ?? row.answer))
+                ? .failed(message: record.error ?? "the turn failed")
+                : .completed(answer: record.answer ?? row.answer)
+            return [.answerStarted, .tellEnd(TurnEnd(thread, record))] + end(ending)
         case .active(let turn):
-            self.row?.turn = turn
-            self.row?.step = .running
-            self.row?.isRecovering = false
-            return [.persist]
+            accept(turn)
+            return [.persist, .answerStarted]
         case .revert where wasCheckup, .continueAfter where wasCheckup, .absent where wasCheckup:
-            return end(.interrupted)
+            return cut() + end(.interrupted)
         case .revert(let turn):
-            guard row.attempt < attempts else { return [.bury(reason: exhausted)] }
-            self.row?.turn = turn
-            return request(.revert)
+            let told = cut()
+            guard !isGivenUp else { return told + giveUp() }
+            self.row?.cut = turn
+            return told + request(.revert)
         case .continueAfter:
             self.row?.isContinuation = true
-            return retry(.startTurn)
+            return cut() + retry(.startTurn)
         case .absent:
-            return retry(.startTurn)
+            return cut() + retry(.startTurn)
         }
     }
 
@@ -85,27 +84,47 @@ extension Lane {
 
     // MARK: The runtime's death
 
-    /// The app-server that ran this turn is gone, and a new one runs.
+    /// The app-server that ran this turn is gone, and a new one runs. Whether that counts against the turn was noted in
+    /// its row before.
     package mutating func runtimeRestarted() -> [Action] {
         guard let row else { return [] }
         isCheckup = false
         hasResumed = false
-        if row.kind == .foreign { return end(.failed(message: "the runtime restarted")) }
+        self.row?.commands = [:]
+        if row.kind == .foreign {
+            let reason = "the runtime restarted"
+            return cut(.failed, reason) + end(.failed(message: reason))
+        }
+        if row.suspicion.standing == .over || row.thread == nil && isGivenUp { return cut() + giveUp() }
         guard row.thread != nil else { return request(.startThread) }
         self.row?.isRecovering = true
         return request(.resumeThread)
     }
 
-    private var exhausted: String {
-        "the runtime died \(attempts) times while it worked on this input"
+    private var isGivenUp: Bool { row?.suspicion.isGivenUp == true }
+
+    private func giveUp() -> [Action] {
+        let deaths = row?.suspicion.deaths ?? 1
+        return [.bury(reason: "the runtime died \(deaths == 1 ? "" : "\(deaths) times ")while it worked on this input")]
     }
 
     private mutating func retry(_ step: LaneRow.Step) -> [Action] {
-        guard let row, row.attempt < attempts else { return [.bury(reason: exhausted)] }
-        self.row?.attempt += 1
-        self.row?.turn = nil
-        self.row?.answer = nil
-        self.row?.isRecovering = false
+        guard !isGivenUp else { return giveUp() }
+        row?.attempt += 1
+        row?.turn = nil
+        row?.cut = nil
+        row?.answer = nil
+        row?.isRecovering = false
         return request(step)
+    }
+
+    /// Ends the turn for those who saw it begin.
+    private mutating func cut(_ status: TurnRecord.Status = .interrupted, _ error: String? = nil) -> [Action] {
+        guard let row, let thread = row.thread, let turn = row.turn else { return [] }
+        self.row?.turn = nil
+        self.row?.cut = turn
+        var end = TurnEnd(thread, turn, status, error: error)
+        end.isTriedAgain = row.isRecovering && status == .interrupted && !isGivenUp
+        return [.tellEnd(end)]
     }
 }

@@ -102,9 +102,15 @@ extension Lane {
 
     package mutating func turnAccepted(_ turn: String) -> [Action] {
         guard row?.step == .startTurn else { return [] }
+        accept(turn)
+        return [.persist, .answerStarted]
+    }
+
+    /// The runtime has this turn, whether its answer said so or its record.
+    mutating func accept(_ turn: String) {
         row?.turn = turn
         row?.step = .running
         row?.unanswered = []
-        return [.persist, .answerStarted]
+        row?.isRecovering = false
     }
 }

@@ -12,6 +12,8 @@ import ArgusCore
 /// What people and clients sent goes first, in its order. When nobody waits, a heartbeat that was asked for has its
 /// turn, or system events that make one.
 ///
+/// Which deaths of the app-server count against a turn is `Suspicion`'s to say.
+///
 /// Pure: every event returns what to do; the session carries it out. A lane with a row holds exactly one turn.
 package struct Lane: Sendable {
     package enum Action: Sendable, Equatable {
@@ -25,6 +27,8 @@ package struct Lane: Sendable {
         case answerStarted
         /// There is nothing to do for these: they leave the inbox without a turn.
         case skip([StreamID])
+        /// Clients saw the turn begin, and the runtime does not tell its end.
+        case tellEnd(TurnEnd)
         case settle(Ending)
         case bury(reason: String)
     }
@@ -58,17 +62,11 @@ package struct Lane: Sendable {
     var stoppers: Set<ChatSource> = []
     /// `/new` came while the thread was being started: it gets no name.
     package var isDetached = false
-    package let attempts: Int
     package let mode: QueueMode
 
-    package init(attempts: Int, mode: QueueMode) {
-        self.attempts = attempts
+    /// - Parameter row: as another worker left it. Its inputs arrive through `adopt` as the inbox is read.
+    package init(mode: QueueMode, row: LaneRow? = nil) {
         self.mode = mode
-    }
-
-    /// A lane as another worker left it. Its inputs arrive through `adopt` as the inbox is read.
-    package init(row: LaneRow, attempts: Int, mode: QueueMode) {
-        self.init(attempts: attempts, mode: mode)
         self.row = row
     }
 
@@ -168,6 +166,21 @@ package struct Lane: Sendable {
         guard let row, row.turn == nil || row.turn == turn else { return [] }
         if case .completed(nil) = ending { return end(.completed(answer: row.answer)) }
         return end(ending)
+    }
+
+    // MARK: Its commands
+
+    /// Turns run few commands at once: more than these are only known to the runtime.
+    private static let commandLimit = 64
+
+    package mutating func commandStarted(_ item: String, process: String) -> [Action] {
+        guard let row, row.commands.count < Self.commandLimit else { return [] }
+        self.row?.commands[item] = process
+        return [.persist]
+    }
+
+    package mutating func commandEnded(_ item: String) -> [Action] {
+        row?.commands.removeValue(forKey: item) == nil ? [] : [.persist]
     }
 
     mutating func request(_ step: LaneRow.Step) -> [Action] {

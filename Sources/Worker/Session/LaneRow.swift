@@ -33,7 +33,10 @@ package struct LaneRow: Sendable, Equatable {
     package var request = 0
     /// `clientUserMessageId`: what the turn is found by in the runtime's own record.
     package var messageID: String
+    /// Known since its request was answered, or since clients saw it begin.
     package var turn: String?
+    /// The turn of the last try, whose end clients have been told.
+    package var cut: String?
     package var client: ClientID?
     /// Wall clock, for people.
     package var startedAtMilliseconds: Int
@@ -43,6 +46,9 @@ package struct LaneRow: Sendable, Equatable {
     package var isContinuation = false
     /// The turn may have run in a runtime that died: its record decides before anything is started again.
     package var isRecovering = false
+    package var suspicion = Suspicion()
+    /// Commands that run in the turn, each with its process id at the runtime (empty where that was not said).
+    package var commands: [String: String] = [:]
 
     package init(
         kind: Kind, step: Step, thread: String?, name: String?, entries: [StreamID], messageID: String,
@@ -57,6 +63,9 @@ package struct LaneRow: Sendable, Equatable {
         self.client = client
         self.startedAtMilliseconds = startedAtMilliseconds
     }
+
+    /// The turn as clients know it.
+    var shownTurn: String? { turn ?? cut }
 
     /// The gateway wrote the prompt, so it may write it again.
     package var isWorded: Bool { kind == .text || kind == .heartbeat }
@@ -75,7 +84,10 @@ package struct LaneRow: Sendable, Equatable {
             ("request", .integer(request)), ("messageId", .string(messageID)),
             ("client", client.map { .string($0.rawValue) } ?? .null), ("startedAt", .integer(startedAtMilliseconds)),
             ("answer", answer.map(JSON.string) ?? .null), ("continuation", .bool(isContinuation)),
-            ("recovering", .bool(isRecovering)),
+            ("recovering", .bool(isRecovering)), ("cut", cut.map(JSON.string) ?? .null),
+            ("deaths", .integer(suspicion.deaths)), ("standing", .string(suspicion.standing.rawValue)),
+            ("heldOut", .bool(suspicion.hasHeldOut)),
+            ("commands", .object(commands.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })),
         ])
     }
 
@@ -99,6 +111,11 @@ package struct LaneRow: Sendable, Equatable {
         answer = slice["answer"]?.string
         isContinuation = slice["continuation"]?.bool ?? false
         isRecovering = slice["recovering"]?.bool ?? false
+        cut = slice["cut"]?.string
+        suspicion = Suspicion(
+            standing: slice["standing"]?.string.flatMap(Suspicion.Standing.init) ?? .free,
+            deaths: slice["deaths"]?.int ?? 0, hasHeldOut: slice["heldOut"]?.bool ?? false)
+        for (item, process) in slice["commands"]?.members ?? [] { commands[item] = process.string ?? "" }
     }
 
     private static func ids(_ list: JSONSlice?) -> [StreamID] {

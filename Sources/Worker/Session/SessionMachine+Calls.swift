@@ -121,12 +121,6 @@ extension SessionMachine {
         for call in interrupts.removeValue(forKey: key) ?? [] { send(call, key, turn: turn) }
     }
 
-    /// The lane goes on under another key.
-    mutating func moveInterrupts(from key: String, to new: String) {
-        guard let waiting = interrupts.removeValue(forKey: key) else { return }
-        interrupts[new, default: []] += waiting
-    }
-
     /// The turn they waited for is over, or was never started.
     mutating func endInterrupts(_ key: String) {
         for call in interrupts.removeValue(forKey: key) ?? [] {

@@ -18,12 +18,13 @@ extension SessionMachine {
         case .interrupted:
             // Who stopped it in the chat was told so.
             let others = inputs.filter { $0.source.map { !stoppers.contains($0) } ?? false }
-            reply(to: others, "This was stopped before it was finished.", turn: row.turn, kind: "note")
+            reply(to: others, "This was stopped before it was finished.", turn: row.shownTurn, kind: "note")
         case .failed(let message):
-            reply(to: inputs, "The turn failed: \(message)", turn: row.turn, kind: "note")
+            reply(to: inputs, "The turn failed: \(message)", turn: row.shownTurn, kind: "note")
         case .refused:
             refuse(inputs, on: key)
         }
+        endTrial(of: key, isGuilty: false)
         finish(key)
     }
 
@@ -35,18 +36,18 @@ extension SessionMachine {
         effects.append(.laneDelete(lane: key))
         bury(inputs, reason: reason)
         forget(row)
+        if let thread = row.thread, let turn = row.turn { tellEnd(TurnEnd(thread, turn, .failed, error: reason)) }
         let words =
             "I could not finish this: \(reason). It is kept in the dead letters; `argus queue replay` tries again."
-        reply(to: inputs, words, turn: row.turn, kind: "note")
-        effects.append(
-            .event(
-                frame: RPCMessage.notification(
-                    method: "argus/turn/failed",
-                    params: [
-                        "threadId": row.thread.map(JSON.string) ?? .null,
-                        "turnId": row.turn.map(JSON.string) ?? .null, "reason": .string(reason),
-                    ]), to: nil, kind: .notification, entry: nil))
+        reply(to: inputs, words, turn: row.shownTurn, kind: "note")
+        announce(
+            "argus/turn/failed",
+            [
+                "threadId": row.thread.map(JSON.string) ?? .null, "turnId": row.shownTurn.map(JSON.string) ?? .null,
+                "reason": .string(reason),
+            ])
         for input in inputs { answerFailed(input, code: -32000, message: reason) }
+        endTrial(of: key, isGuilty: true)
         finish(key)
     }
 
@@ -95,11 +96,11 @@ extension SessionMachine {
     private mutating func deliver(_ answer: String, of row: LaneRow, to inputs: [TurnInput]) {
         if row.kind == .heartbeat {
             guard let alert = HeartbeatAnswer.alert(answer) else { return }
-            tell(row.thread.flatMap { chats[$0] }, alert, turn: row.turn, kind: "reply")
+            tell(row.thread.flatMap { chats[$0] }, alert, turn: row.shownTurn, kind: "reply")
         } else if !answer.isEmpty {
             // The token means nothing to people; but who gets nothing else must get that.
             let text = HeartbeatAnswer.withoutToken(answer).text
-            reply(to: inputs, text.isEmpty ? answer : text, turn: row.turn)
+            reply(to: inputs, text.isEmpty ? answer : text, turn: row.shownTurn)
         }
     }
 

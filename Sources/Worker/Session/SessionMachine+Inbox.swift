@@ -78,7 +78,7 @@ extension SessionMachine {
         }
     }
 
-    func lane(_ key: String) -> Lane { lanes[key] ?? Lane(attempts: settings.attempts, mode: settings.queueMode) }
+    func lane(_ key: String) -> Lane { lanes[key] ?? Lane(mode: settings.queueMode) }
 
     /// It stays in the inbox until the turn that carries it is settled. Who sent it is told its thread, once there is
     /// one.
@@ -191,19 +191,12 @@ extension SessionMachine {
         let events = lanes[laneKey(reference)]?.takeEvents(of: reference) ?? []
         names[name] = nil
         effects.append(.nameDelete(name: name))
-        if var lane = lanes.removeValue(forKey: reference) {
+        if lanes[reference] != nil {
             // Its thread is being started: it goes on under a name that nobody will use again.
-            let parked = "\(reference)~\(id)"
-            lane.isDetached = true
+            lanes[reference]?.isDetached = true
             // Another owner would know the row only.
-            lane.row?.name = nil
-            lanes[parked] = lane
-            moveInterrupts(from: reference, to: parked)
-            if let row = lane.row {
-                effects.append(.laneDelete(lane: reference))
-                effects.append(.laneSet(lane: parked, row: row.buffer))
-                laneRequests[row.requestID] = parked
-            }
+            lanes[reference]?.row?.name = nil
+            move(reference, to: "\(reference)~\(id)")
         }
         for event in events { self.event(event, in: reference, isNew: false) }
         if let asker = asker(entry) { answer(asker, id, entry.text("dedupe"), ["ok": true]) }

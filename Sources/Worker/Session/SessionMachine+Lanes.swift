@@ -43,9 +43,10 @@ extension SessionMachine {
                 if let row = lanes[key]?.row { effects.append(.laneSet(lane: key, row: row.buffer)) }
             case .request: send(on: key)
             case .answerStarted: answerStarted(key)
+            case .tellEnd(let end): tellEnd(end)
             case .skip(let entries): skip(entries, on: key)
             case .settle(let ending): settle(key, ending)
-            case .bury(let reason): bury(key, reason: reason)
+            case .bury(let reason): bury(key, reason: reason + (runtime.lastEnd.map { " (\($0))" } ?? ""))
             }
         }
     }
@@ -76,17 +77,18 @@ extension SessionMachine {
 
     // MARK: Requests to the runtime
 
-    /// Sends the request that the lane's row names. While the link is down nothing leaves: `resend` does it later.
+    /// Sends the request that the lane's row names. While the link is down nothing leaves, nor while another turn is on
+    /// trial: it is sent when that is over.
     mutating func send(on key: String) {
-        guard let lane = lanes[key], let row = lane.row, row.step != .running else { return }
+        guard mayRun(key), let lane = lanes[key], let row = lane.row, row.step != .running else { return }
         if row.isWorded, [.startThread, .startTurn].contains(row.step), !context.isKnown {
             // An owner before this one had read the workspace's files; this one has to, to word the prompt.
             fetchContext()
             return
         }
-        guard let line = line(for: lane, row) else { return }
+        guard runtime.isUp, let generation = runtime.current, let line = line(for: lane, row) else { return }
         laneRequests[row.requestID] = key
-        guard runtime.isUp, let generation = runtime.current else { return }
+        if key == accused { trialSince = now }
         sends.append(.send(generation: generation, requestID: row.requestID, line: line))
     }
 
@@ -112,7 +114,7 @@ extension SessionMachine {
         case .revert:
             return RPCMessage.request(
                 id: "0", method: "thread/revert",
-                params: ["threadId": thread, "beforeTurnId": .string(row.turn ?? "")])
+                params: ["threadId": thread, "beforeTurnId": .string(row.cut ?? "")])
         }
     }
 
@@ -163,8 +165,6 @@ extension SessionMachine {
         currentAnswer = answer
         defer { currentAnswer = nil }
         if let error = answer.error {
-            // The app-server died with this request: what follows is decided when the new one runs.
-            if error["message"]?.string == HostMessages.runtimeRestarted { return }
             let message = error["message"]?.string ?? "the runtime refused the request"
             let isNamed = row.name != nil || names.values.contains(row.thread ?? "")
             with(key) { $0.refused(message: message, isNamed: isNamed) }
@@ -192,12 +192,24 @@ extension SessionMachine {
         if let row = lanes[key]?.row, row.step == .running, let turn = row.turn { interruptIfAsked(key, turn: turn) }
     }
 
+    /// The lane goes on under another key, where no other is.
+    mutating func move(_ key: String, to new: String) {
+        guard let lane = lanes.removeValue(forKey: key) else { return }
+        lanes[new] = lane
+        lastSign[new] = lastSign.removeValue(forKey: key)
+        interrupts[new] = interrupts.removeValue(forKey: key)
+        if accused == key { accused = new }
+        guard let row = lane.row else { return }
+        if laneRequests[row.requestID] == key { laneRequests[row.requestID] = new }
+        effects.append(.laneDelete(lane: key))
+        effects.append(.laneSet(lane: new, row: row.buffer))
+    }
+
     /// The thread has an id now: its lane moves from the name to the id, in the step that records the name.
     private mutating func threadStarted(_ key: String, _ thread: String) {
-        guard var lane = lanes.removeValue(forKey: key) else { return }
+        guard var lane = lanes[key] else { return }
         let newKey = "id:\(thread)"
-        moveInterrupts(from: key, to: newKey)
-        effects.append(.laneDelete(lane: key))
+        move(key, to: newKey)
         if let name = lane.row?.name, !lane.isDetached {
             names[name] = thread
             effects.append(.nameSet(name: name, thread: thread))
@@ -227,9 +239,14 @@ extension SessionMachine {
         for input in lane.running where !input.isAnswered {
             switch input.content {
             case .raw:
-                if let asker = input.asker, let reply = currentAnswer {
+                if let asker = input.asker, let reply = currentAnswer, reply.result?["turn"] != nil {
                     publishAnswer(
                         asker, input.entry, input.dedupe, reply.replacingID(with: asker.requestID))
+                } else {
+                    // The answer died with the app-server; the turn was found in its record.
+                    let turn = row.turn.map(JSON.string) ?? .null
+                    answer(
+                        input, ["turn": ["id": turn, "items": [], "itemsView": "notLoaded", "status": "inProgress"]])
                 }
             case .event, .heartbeat: break
             case .ensure: answer(input, ["threadId": thread])

@@ -61,9 +61,10 @@ extension SessionMachine {
             runtime.current = generation
         }
         runtime.restarts += 1
+        runtime.lastEnd = reason
         dropReplies()
-        openItems = [:]
         idleSince = [:]
+        toldEnds = []
         effects.append(.set(field: "generation", value: ByteBuffer(string: generation)))
         effects.append(.set(field: "restarts", value: ByteBuffer(string: "\(runtime.restarts)")))
         withdrawRequests()
@@ -74,19 +75,30 @@ extension SessionMachine {
                 fail(call, HostMessages.runtimeRestarted)
             }
         }
+        noteDeath()
         laneRequests = [:]
-        for key in lanes.keys.sorted() { with(key) { $0.runtimeRestarted() } }
+        // What one lane does may let others go on: all of them have to know first.
+        let actions = lanes.keys.sorted().map { ($0, lanes[$0]?.runtimeRestarted() ?? []) }
+        for (key, actions) in actions {
+            lastSign[key] = now
+            perform(actions, on: key)
+        }
         if runtime.isUp { resendCalls() }
     }
 
     private mutating func line(_ line: ByteBuffer, requestID: String?) {
         guard let message = try? RPCMessage(line) else { return }
         if let requestID {
-            if let key = laneRequests.removeValue(forKey: requestID) {
-                laneAnswered(key, message)
-            } else {
+            let hasDied = message.error?["message"]?.string == HostMessages.runtimeRestarted
+            guard let key = laneRequests[requestID] else {
+                if hasDied, calls[requestID]?.kind == .request { hasLostCall = true }
                 callAnswered(requestID, message)
+                return
             }
+            // The app-server died with this request: what follows is decided when the new one runs.
+            guard !hasDied else { return }
+            laneRequests[requestID] = nil
+            laneAnswered(key, message)
             return
         }
         switch message.kind {
@@ -103,7 +115,9 @@ extension SessionMachine {
         let key = thread.map { "id:\($0)" }
         if let key, lanes[key] != nil { lastSign[key] = now }
         if message.method == "serverRequest/resolved" { frame = resolved(message) }
-        publish(frame, method: message.method ?? "")
+        // Clients were told the end that the record had.
+        if message.method == "turn/completed", toldEnds.remove(params?["turn"]?["id"]?.string ?? "") != nil { return }
+        publish(message, as: frame)
         guard let key, let thread else { return }
         switch message.method {
         case "turn/started": turnStarted(key, thread: thread, turn: params?["turn"]?["id"]?.string)
@@ -114,12 +128,13 @@ extension SessionMachine {
                 let text = item?["text"]?.string, !text.isEmpty
             {
                 with(key) { $0.spoke(text) }
+            } else if let id = item?["id"]?.string {
+                with(key) { $0.commandEnded(id) }
             }
-            openItems[key]?[item?["id"]?.string ?? ""] = nil
         case "item/started":
             let item = params?["item"]
             if item?["type"]?.string == "commandExecution", let id = item?["id"]?.string {
-                openItems[key, default: [:]][id] = item?["processId"]?.string ?? ""
+                with(key) { $0.commandStarted(id, process: item?["processId"]?.string ?? "") }
             }
         case "thread/status/changed":
             if params?["status"]?["type"]?.string == "idle", lanes[key]?.row?.step == .running { idleSince[key] = now }
@@ -127,17 +142,43 @@ extension SessionMachine {
         }
     }
 
-    private mutating func publish(_ frame: ByteBuffer, method: String) {
-        if frame.readableBytes <= settings.eventLimitBytes {
+    private mutating func publish(_ message: RPCMessage, as frame: ByteBuffer) {
+        guard frame.readableBytes > settings.eventLimitBytes else {
             effects.append(.event(frame: frame, to: nil, kind: .notification, entry: nil))
-        } else {
-            announce(
-                "argus/event/tooLarge",
-                [
-                    "method": .string(method), "bytes": .integer(frame.readableBytes),
-                    "limit": .integer(settings.eventLimitBytes),
-                ])
+            return
         }
+        let params = message.params
+        let turn = params?["turn"]?["id"] ?? params?["turnId"]
+        var named: [(String, JSON)] = [
+            ("method", .string(message.method ?? "")), ("bytes", .integer(frame.readableBytes)),
+            ("limit", .integer(settings.eventLimitBytes)),
+        ]
+        for (name, id) in [
+            ("threadId", params?["threadId"]), ("turnId", turn),
+            ("itemId", params?["item"]?["id"] ?? params?["itemId"]),
+        ] {
+            if let id { named.append((name, id.json)) }
+        }
+        announce("argus/event/tooLarge", .object(named))
+        guard message.method == "turn/completed", let thread = params?["threadId"]?.string, let turn = turn?.string
+        else {
+            return
+        }
+        let status = params?["turn"]?["status"]?.string.flatMap(TurnRecord.Status.init) ?? .completed
+        publish(TurnEnd(thread, turn, status))
+    }
+
+    /// Clients see an end of each turn that they saw begin, whatever becomes of the runtime.
+    mutating func tellEnd(_ end: TurnEnd) {
+        if toldEnds.count >= 64 { toldEnds = [] }
+        toldEnds.insert(end.turn)
+        publish(end)
+    }
+
+    private mutating func publish(_ end: TurnEnd) {
+        var end = end
+        if end.frame.readableBytes > settings.eventLimitBytes { end.item = nil }
+        effects.append(.event(frame: end.frame, to: nil, kind: .notification, entry: nil))
     }
 
     private mutating func turnStarted(_ key: String, thread: String, turn: String?) {
@@ -149,25 +190,22 @@ extension SessionMachine {
     private mutating func turnCompleted(_ key: String, _ turn: JSONSlice?) {
         guard let turn, let id = turn["id"]?.string else { return }
         idleSince[key] = nil
-        let open = openItems.removeValue(forKey: key) ?? [:]
         let ending: Lane.Ending =
             switch turn["status"]?.string {
             case "failed": .failed(message: turn["error"]?["message"]?.string ?? "no reason was given")
             case "interrupted": .interrupted
             default: .completed(answer: TurnRecord(turn)?.answer)
             }
-        if ending == .interrupted { terminate(open.values.sorted(), of: key) }
+        if ending == .interrupted, let row = lanes[key]?.row { terminate(row) }
         with(key) { $0.completed(turn: id, ending) }
     }
 
     /// Codex leaves the commands of an interrupted turn running. Who stopped what the gateway started means these too;
     /// a client's own turn is the client's to clear up. A runtime that doesn't know the request refuses it, which is no
     /// matter.
-    private mutating func terminate(_ processes: [String], of key: String) {
-        guard let row = lanes[key]?.row, row.isWorded, let thread = row.thread, runtime.isUp,
-            let generation = runtime.current
-        else { return }
-        for process in processes where !process.isEmpty {
+    private mutating func terminate(_ row: LaneRow) {
+        guard row.isWorded, let thread = row.thread, runtime.isUp, let generation = runtime.current else { return }
+        for process in row.commands.values.sorted() where !process.isEmpty {
             let line = RPCMessage.request(
                 id: "0", method: "thread/backgroundTerminals/terminate",
                 params: ["threadId": .string(thread), "processId": .string(process)])

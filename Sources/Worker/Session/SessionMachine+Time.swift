@@ -16,6 +16,7 @@ extension SessionMachine {
             fail(call, "the runtime did not answer \(call.message.method ?? "this") in time")
         }
         for key in lanes.keys.sorted() { checkTurn(key) }
+        checkTrial()
         failIfDown()
     }
 
@@ -35,8 +36,7 @@ extension SessionMachine {
             return
         }
         let isAsking = pending.values.contains { $0.thread == row.thread }
-        let isWorking = openItems[key]?.isEmpty == false
-        if now - sign > settings.stuckTurnTimeout, !isAsking, !isWorking { with(key) { $0.checkUp() } }
+        if now - sign > settings.stuckTurnTimeout, !isAsking, row.commands.isEmpty { with(key) { $0.checkUp() } }
     }
 
     private mutating func interruptForGood(_ key: String, _ row: LaneRow) {

@@ -65,9 +65,13 @@ package struct SessionMachine: Sendable {
     var lastSign: [String: ContinuousClock.Instant] = [:]
     /// Since when a thread has been idle although its turn has not completed.
     var idleSince: [String: ContinuousClock.Instant] = [:]
-    /// Commands that run in a lane's turn, each with its process id at the runtime (empty where that was not said):
-    /// while there are any, silence is not a sign of trouble.
-    var openItems: [String: [String: String]] = [:]
+    /// The lane whose turn runs alone, to see whether it is what makes the app-server die.
+    var accused: String?
+    var trialSince: ContinuousClock.Instant
+    /// A client's request died with the app-server: a turn beside it was not alone.
+    var hasLostCall = false
+    /// Turns that clients were told the end of before the runtime might say it.
+    var toldEnds: Set<String> = []
 
     var runtime: RuntimeState
     var context: ProjectContext
@@ -82,6 +86,7 @@ package struct SessionMachine: Sendable {
         self.session = session
         self.settings = settings
         self.now = now
+        trialSince = now
         names = claim.names.mapValues { String(buffer: $0) }
         clients = claim.clients.keys.sorted().map { ClientID($0) }
         pending = [:]
@@ -100,10 +105,15 @@ package struct SessionMachine: Sendable {
         }
         for (key, buffer) in claim.lanes {
             guard let row = LaneRow(buffer) else { continue }
-            lanes[key] = Lane(row: row, attempts: settings.attempts, mode: settings.queueMode)
+            lanes[key] = Lane(mode: settings.queueMode, row: row)
             lastSign[key] = now
-            laneRequests[row.requestID] = key
             for entry in row.entries { carried[entry] = key }
+        }
+        accused = nextAccused
+        trialSince = now
+        for (key, lane) in lanes where mayRun(key) {
+            // An owner before this one may have sent it.
+            if let row = lane.row { laneRequests[row.requestID] = key }
         }
     }
 
@@ -159,6 +169,8 @@ struct RuntimeState: Sendable {
     var restarts: Int
     var downSince: ContinuousClock.Instant?
     var lastFailure: String?
+    /// Why the app-server before this one ended.
+    var lastEnd: String?
 
     init(cursor: String?, restarts: Int) {
         self.cursor = cursor.flatMap { Cursor($0) }

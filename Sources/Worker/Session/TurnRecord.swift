@@ -11,12 +11,17 @@ package struct TurnRecord: Sendable, Equatable {
     package let messageIDs: [String]
     /// The last agent message that is not commentary.
     package let answer: String?
+    /// That message as JSON.
+    let item: String?
     /// Whether that message is marked as the final answer.
     package let isAnswerFinal: Bool
     /// Whether it did anything besides talking: then it must not be cut from the thread's history.
     package let usedTools: Bool
     package let isEmpty: Bool
     package let error: String?
+    let startedAt: Int?
+    let completedAt: Int?
+    let durationMs: Int?
 
     package init?(_ turn: JSONSlice) {
         guard let id = turn["id"]?.string, let status = turn["status"]?.string.flatMap(Status.init) else { return nil }
@@ -26,10 +31,14 @@ package struct TurnRecord: Sendable, Equatable {
         messageIDs = items.filter { $0["type"]?.string == "userMessage" }.compactMap { $0["clientId"]?.string }
         let messages = items.filter { $0["type"]?.string == "agentMessage" && $0["phase"]?.string != "commentary" }
         answer = messages.last?["text"]?.string.flatMap { $0.isEmpty ? nil : $0 }
+        item = messages.last?.text
         isAnswerFinal = messages.last?["phase"]?.string == "final_answer"
         usedTools = items.contains { !["userMessage", "agentMessage", "reasoning"].contains($0["type"]?.string) }
         isEmpty = items.isEmpty
         error = turn["error"]?["message"]?.string
+        startedAt = turn["startedAt"]?.int
+        completedAt = turn["completedAt"]?.int
+        durationMs = turn["durationMs"]?.int
     }
 }
 

@@ -27,6 +27,26 @@ struct DockerFailureTests {
         }
     }
 
+    @Test("An app-server that needs more memory than it may have is told of as such, in the chat and in the log")
+    func outOfMemory() async throws {
+        let limits = ["ARGUS_RUNTIME_MEM_LIMIT": "160m", "ARGUS_RUNTIME_MEMSWAP_LIMIT": "160m"]
+        try await DockerEngine.with(environment: limits) { _, installation, ingress, _ in
+            let tape = try await EventTape.attach(ingress)
+            try await tape.enqueue("too much !size=500000000", chat: "a")
+            let advice = "killed for lack of memory: raise ARGUS_RUNTIME_MEM_LIMIT"
+            try await eventually(within: .seconds(90), "a note that says what to do") {
+                try await installation.outbox("a").contains { $0.text.contains(advice) }
+            }
+            let worker = try #require(installation.running("worker").first)
+            #expect(worker.lines.contains { $0.contains("app-server restarted") && $0.contains(advice) })
+            // The session goes on.
+            try await tape.enqueue("less")
+            try await tape.until(within: .seconds(40), "the end of the second turn") { frame in
+                frame.method == "turn/completed" && tape.messages.last?.contains("less") == true
+            }
+        }
+    }
+
     @Test("Another session's secret, and no secret, are refused on port 7777")
     func secrets() async throws {
         try await DockerEngine.with { engine, installation, ingress, prefix in

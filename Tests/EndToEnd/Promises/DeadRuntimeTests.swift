@@ -6,16 +6,20 @@ import Testing
 
 @Suite("Promise 5: the app-server dies in a turn", .timeLimit(.minutes(5)))
 struct DeadRuntimeTests {
-    @Test("The turn is started again once, and its one reply is the only one")
+    @Test("The turn is started again once, its one reply is the only one, and clients see each of the two end")
     func recovered() async throws {
         try await Installation.with { installation, ingress in
             let tape = try await EventTape.attach(ingress)
             try await tape.enqueue("fragile !crashonce", chat: "a")
             try await tape.until("argus/runtime/restarted")
-            try await tape.until("turn/completed", within: .seconds(20))
+            try await tape.until(2, "turn/completed", within: .seconds(20))
             try await installation.expectWhole(tape)
-            #expect(tape.heard("turn/started").count == 2)
-            #expect(tape.heard("turn/completed").count == 1)
+            let turns = tape.heard("turn/started").compactMap { $0.params?["turn"]?["id"]?.string }
+            #expect(turns.count == 2)
+            let ends = tape.heard("turn/completed")
+            #expect(ends.compactMap { $0.params?["turn"]?["id"]?.string } == turns)
+            #expect(ends.map { $0.params?["turn"]?["status"]?.string } == ["interrupted", "completed"])
+            #expect(ends.map { $0.params?["willRetry"]?.bool } == [true, nil])
             let replies = try await installation.outbox("a")
             #expect(replies.count == 1)
             #expect(replies.first?.kind == "reply")
@@ -32,9 +36,10 @@ struct DeadRuntimeTests {
             try await tape.enqueue("poison !crash", chat: "a")
             try await tape.until("turn/started")
             try await tape.enqueue("behind it", chat: "b")
-            try await tape.until("turn/completed", within: .seconds(30))
+            try await tape.until(3, "turn/completed", within: .seconds(30))
             try await installation.expectWhole(tape)
             #expect(tape.heard("turn/started").count == 3)
+            #expect(tape.heard("turn/completed").map { $0.params?["willRetry"]?.bool } == [true, nil, nil])
             #expect(tape.heard("argus/turn/failed").count == 1)
             #expect(try await installation.outbox("a").map(\.kind) == ["note"])
             #expect(try await installation.outbox("a").first?.text.contains("died 2 times") == true)
@@ -44,6 +49,39 @@ struct DeadRuntimeTests {
             #expect(letters.count == 1)
             #expect(letters.first?.fields["record"]?.contains("poison") == true)
             #expect(try await installation.depth(of: tape.session) == 0)
+        }
+    }
+
+    @Test("Turns beside a poison input are answered; it alone is buried", arguments: [1, 2])
+    func neighbours(attempts: Int) async throws {
+        let environment = ["ARGUS_TURN_ATTEMPTS": "\(attempts)"]
+        try await Installation.with(environment: environment) { installation, ingress in
+            let tape = try await EventTape.attach(ingress)
+            var threads: [String] = []
+            for name in ["a", "b", "c"] {
+                let start = try await tape.request("thread/start", ["cwd": "/tmp"])
+                let thread = try #require(start.result?["thread"]?["id"]?.string)
+                try await tape.enqueue("hello", chat: name, thread: thread)
+                threads.append(thread)
+            }
+            try await tape.until(3, "turn/completed")
+            try await tape.enqueue("slow one !delay=1500", chat: "a", thread: threads[0])
+            try await tape.enqueue("slow two !delay=1500", chat: "b", thread: threads[1])
+            try await tape.until(5, "turn/started")
+            try await tape.enqueue("poison !delay=500 !crash", chat: "c", thread: threads[2])
+            try await tape.until(6, "turn/started")
+            try await tape.enqueue("behind the poison", chat: "c", thread: threads[2])
+            try await eventually(within: .seconds(60), "all is answered or told") {
+                try await installation.depth(of: tape.session) == 0
+            }
+            #expect(try await installation.outbox("a").map(\.text) == ["echo: hello", "echo: slow one !delay=1500"])
+            #expect(try await installation.outbox("b").map(\.text) == ["echo: hello", "echo: slow two !delay=1500"])
+            #expect(try await installation.outbox("c").map(\.kind) == ["reply", "note", "reply"])
+            let letters = try await installation.deadLetters()
+            #expect(letters.count == 1)
+            #expect(letters.first?.fields["record"]?.contains("poison !delay") == true)
+            let poisoned = try await installation.record(of: threads[2], asked: tape)
+            #expect(poisoned.count == 2)
         }
     }
 
@@ -100,7 +138,7 @@ struct DeadRuntimeTests {
         try await Installation.with { installation, ingress in
             let tape = try await EventTape.attach(ingress)
             try await tape.enqueue("with a tool !tool=ls !crashonce", chat: "a")
-            try await tape.until("turn/completed", within: .seconds(20))
+            try await tape.until(2, "turn/completed", within: .seconds(20))
             try await installation.expectWhole(tape)
             #expect(try await installation.outbox("a").map(\.kind) == ["reply"])
             let thread = tape.heard("turn/completed").first?.params?["threadId"]?.string ?? ""

@@ -44,6 +44,14 @@ struct ClientMessageTests {
         guard case .ignored = read(#"{"method":"initialized"}"#) else { throw Unexpected("initialized") }
     }
 
+    @Test("The id null makes a request whose answer nobody could tell: refused, and nothing of it is done")
+    func nullID() throws {
+        for method in ["initialized", "x/happened", "argus/thread/main/ensure", "argus/no/such"] {
+            let refusal = try refusal(#"{"id":null,"method":"\#(method)"}"#)
+            #expect(refusal.code == -32600 && refusal.message.contains("'id'"), "\(method)")
+        }
+    }
+
     @Test("Line breaks between tokens become spaces: an entry is one line")
     func oneLine() throws {
         #expect(

@@ -28,3 +28,8 @@ pid_t argus_any_ended(void);
 
 /// Whether `part` stands in `bytes` (memmem, which Swift doesn't see).
 int argus_contains(const void *bytes, size_t count, const void *part, size_t part_count);
+
+/// Gives back the program's code and constants that only its start has read. Everything is linked into the binary, and
+/// starting it maps 10 MiB that a role never looks at again: relocations, and the conformances that the first casts
+/// search. They are clean pages of a file: what is needed after all comes back from the page cache, 64 KiB at a fault.
+void argus_release_startup_pages(void);

@@ -1,15 +1,19 @@
 -- Prelude: giving up on what a subject owes, and telling whoever sent it.
 
--- An attached client gets an error as its answer, a chat gets a note. Needs no owner.
-local function tellSender(shape, fields, notice)
+-- An attached client gets an error as its answer to inbox entry `id`, and so does who sends it again under its key; a
+-- chat gets a note. Needs no owner.
+local function tellSender(shape, id, fields, notice)
     if fields.rid and fields.client then
         local frame = '{"id":' .. fields.rid .. ',"error":{"code":-32000,"message":' .. cjson.encode(notice) .. '}}'
         local events = shape.base .. ':events:' .. shape.name
-        local id = redis.call('XADD', events, '*', 'f', frame, 'to', fields.client, 'k', 'a')
-        redis.call('HSET', shape.hash, 'lastEvent', id)
+        local event = redis.call('XADD', events, '*', 'f', frame, 'to', fields.client, 'k', 'a', 'e', id)
+        redis.call('HSET', shape.hash, 'lastEvent', event)
         redis.call('HINCRBY', shape.hash, 'eventsBytes', #frame)
         redis.call('HINCRBY', shape.hash, 'segmentBytes', #frame)
-        redis.call('PUBLISH', events, id)
+        redis.call('HINCRBY', shape.hash, 'segmentCount', 1)
+        redis.call('PUBLISH', events, event)
+        local key = fields.dedupe and shape.base .. ':dedupe:' .. shape.name .. ':' .. fields.dedupe
+        if key and redis.call('EXISTS', key) == 1 then redis.call('SET', key, id .. ' ' .. frame, 'KEEPTTL') end
     end
     local readable, body = pcall(cjson.decode, fields.source or fields.body or '')
     if not readable or type(body) ~= 'table' then return end
@@ -31,19 +35,21 @@ local function buryEntry(shape, entry, reason)
     end
 end
 
--- Moves lanes to the dead letters: those that carry inbox entry `id`, or all of them without one.
+-- Frees the lane that carries inbox entry `id`, which is a letter of its own. Without an entry: all lanes become letters.
 local function buryLanes(shape, id, reason)
     local rows = redis.call('HGETALL', shape.lanes)
     for index = 1, #rows, 2 do
-        if not id or string.find(rows[index + 1], '"' .. id .. '"', 1, true) then
+        if not id then
             redis.call('XADD', shape.base .. ':dead', '*', 'what', 'lane', 'reason', reason, 'session', shape.name,
                 'lane', rows[index], 'record', rows[index + 1])
+        end
+        if not id or string.find(rows[index + 1], '"' .. id .. '"', 1, true) then
             redis.call('HDEL', shape.lanes, rows[index])
         end
     end
 end
 
--- Moves the oldest entry to the dead letters with the lane that carries it; all lanes, if there is no entry.
+-- Moves the oldest entry to the dead letters and frees the lane that carries it; all lanes, if there is no entry.
 local function buryHead(shape, reason)
     local head = redis.call('XRANGE', shape.entries, '-', '+', 'COUNT', 1)[1]
     if shape.lanes then buryLanes(shape, head and head[1], reason) end
@@ -60,5 +66,5 @@ local function buryHead(shape, reason)
         size = size + #head[2][index] + #head[2][index + 1]
     end
     redis.call('HINCRBY', shape.hash, 'inboxBytes', -size)
-    tellSender(shape, fields, 'Argus gave up on this input: ' .. reason)
+    tellSender(shape, head[1], fields, 'Argus gave up on this input: ' .. reason)
 end

@@ -12,7 +12,8 @@ if ARGV[3] == 'drop' then
     return 'dropped'
 end
 local letter, fields, inputs = {}, {}, {}
-local own = { what = true, reason = true, session = true, entry = true }
+-- Who sent it has had an answer already.
+local own = { what = true, reason = true, session = true, entry = true, client = true, rid = true, dedupe = true }
 for index = 1, #entry[2], 2 do
     local name, value = entry[2][index], entry[2][index + 1]
     letter[name] = value
@@ -27,7 +28,8 @@ else
     local session = ARGV[1] .. ':session:' .. letter.session
     if redis.call('HEXISTS', session, 'createdAt') == 0 then return 'unknown' end
     if letter.what == 'input' then
-        inputs[1] = fields
+        -- Anything but a turn was a question whose sender has been told.
+        if letter.kind == 'turn' then inputs[1] = fields end
     else
         -- A worker's record: {"reason":…, "inputs":[{field: text, …}, …]}.
         local readable, record = pcall(cjson.decode, letter.record or '')

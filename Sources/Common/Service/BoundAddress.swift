@@ -1,7 +1,7 @@
 import NIOConcurrencyHelpers
 
 /// The address a server listens on, for those who wait for it: known once, or never.
-final class BoundAddress: Sendable {
+package final class BoundAddress: Sendable {
     private struct State {
         var address: String?
         var waiters: [Int: CheckedContinuation<String, any Error>] = [:]
@@ -10,7 +10,9 @@ final class BoundAddress: Sendable {
 
     private let state = NIOLockedValueBox(State())
 
-    func announce(_ address: String) {
+    package init() {}
+
+    package func announce(_ address: String) {
         let waiters = state.withLockedValue { state in
             state.address = address
             defer { state.waiters = [:] }
@@ -20,7 +22,7 @@ final class BoundAddress: Sendable {
     }
 
     /// `http://host:port`.
-    func get() async throws -> String {
+    package func get() async throws -> String {
         let number = state.withLockedValue { state in
             state.lastWaiter += 1
             return state.lastWaiter

@@ -1,0 +1,39 @@
+import ArgumentParser
+import ArgusService
+import Logging
+import ServiceLifecycle
+
+extension Configuration {
+    /// The configuration, or every error on standard error and exit code 2.
+    static func load(environment: [String: String], flags: [any SettingOptions]) throws -> Configuration {
+        try load(environment: environment, flags: flags.reduce(into: [:]) { $0.merge($1.overrides) { _, new in new } })
+    }
+
+    static func load(environment: [String: String], flags: [String: String]) throws -> Configuration {
+        do throws(ConfigurationErrors) {
+            return try load(environment: environment, overrides: flags)
+        } catch {
+            StandardError.write(error.description)
+            throw ExitCode(RoleRunner.ExitCode.usage)
+        }
+    }
+}
+
+enum Role {
+    /// Runs a role until it is asked to stop; ends the process with its exit code.
+    static func run(
+        _ name: String, _ flags: [any SettingOptions], make: (Configuration, Logger) throws -> [any Service]
+    ) async throws {
+        let configuration = try Configuration.load(environment: ProcessFacts.environment, flags: flags)
+        LogOutput.bootstrap(role: name, level: configuration.logLevel)
+        let logger = Logger(label: name)
+        let services: [any Service]
+        do {
+            services = try make(configuration, logger)
+        } catch {
+            logger.error("cannot start", metadata: ["error": "\(error)"])
+            throw ExitCode(RoleRunner.ExitCode.failed)
+        }
+        throw ExitCode(await RoleRunner.run(services, logger: logger))
+    }
+}
