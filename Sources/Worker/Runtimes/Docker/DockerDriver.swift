@@ -120,10 +120,14 @@ package struct DockerDriver: RuntimeDriver {
         guard !attempt.steps.isEmpty else { return }
         var metadata: Logger.Metadata = [
             "session": "\(attempt.spec.session)", "container": "\(attempt.spec.name)",
-            "total": "\((.now - attempt.began) / .milliseconds(1)) ms",
+            "total": Self.shown(.now - attempt.began),
         ]
-        for step in attempt.steps { metadata[step.name] = "\(step.took / .milliseconds(1)) ms" }
+        for step in attempt.steps { metadata[step.name] = Self.shown(step.took) }
         logger.info("container runs", metadata: metadata)
+    }
+
+    private static func shown(_ duration: Duration) -> Logger.MetadataValue {
+        "\(Int(duration / .milliseconds(1))) ms"
     }
 
     /// Throws what keeps a container from staying up, once it is known or time is up.
