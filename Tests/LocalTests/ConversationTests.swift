@@ -163,6 +163,22 @@ struct ConversationTests {
         #expect(chat.failures == 1)
     }
 
+    @Test("A turn whose runtime died is awaited in the turn that takes its place")
+    func triedAgain() {
+        var chat = opened(isInteractive: false)
+        _ = chat.typed("hello")
+        _ = chat.receive(#"{"id":3,"result":{"ok":true,"threadId":"t1","started":true,"turnId":"u"}}"#)
+        _ = chat.receive(started)
+        let cut = completed("u").replacing(#""status":"completed""#, with: #""status":"interrupted""#)
+        let shown = chat.receive(cut.replacing("}}}", with: #"},"willRetry":true}}"#)).shown
+        #expect(shown.contains("trying again"))
+        #expect(!chat.isIdle)
+        _ = chat.receive(started.replacing(#""u""#, with: #""u2""#))
+        #expect(!chat.isIdle)
+        _ = chat.receive(completed("u2"))
+        #expect(chat.isIdle)
+    }
+
     private let approvalRequest =
         #"{"id":"r7","method":"item/commandExecution/requestApproval","params":{"threadId":"t1","command":"touch x","#
         + #""reason":"need it"}}"#

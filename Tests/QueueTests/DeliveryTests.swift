@@ -26,6 +26,20 @@ struct DeliveryTests {
         return try #require(try await fixture.queue.claimChat(ready, deliverer: deliverer))
     }
 
+    @Test("an outbox keeps the newest 10,000, and counts what gave way")
+    func bounded() async throws {
+        try await QueueFixture.run { fixture in
+            let key = fixture.keys.outbox(chat)
+            let add: [RedisArgument] = ["XADD", .text(key), "*", "session", "s1", "body", "old"]
+            for _ in 0..<10 { _ = try await fixture.redis.pipeline(Array(repeating: add, count: 1000)) }
+            let last = try await send(fixture, "new")
+            #expect(try await fixture.redis.send(["XLEN", .text(key)]).int == 10_000)
+            let newest = try await fixture.redis.send(["XREVRANGE", .text(key), "+", "-", "COUNT", 1])
+            #expect(newest.array?.first?.array?.first?.text == "\(last)")
+            #expect(try await fixture.redis.send(["HGET", .text(fixture.keys.chat(chat)), "dropped"]).int == 1)
+        }
+    }
+
     @Test("replies go out in order, each done once, and the chat rests after the last")
     func normal() async throws {
         try await QueueFixture.run { fixture in

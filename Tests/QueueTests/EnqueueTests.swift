@@ -7,6 +7,17 @@ import Testing
 
 @Suite("enqueue", .redis, .timeLimit(.minutes(1)))
 struct EnqueueTests {
+    @Test("an entry of an unknown kind is read as it lies there")
+    func unknownKind() async throws {
+        try await QueueFixture.run { fixture in
+            let key = RedisArgument.text(fixture.keys.inbox(fixture.session))
+            _ = try await fixture.redis.send(["XADD", key, "*", "kind", "dance", "to", "music"])
+            let listed = try await fixture.queue.inbox(fixture.session, after: .zero, count: 10)
+            let fields = ["kind": ByteBuffer(string: "dance"), "to": ByteBuffer(string: "music")]
+            #expect(listed.map(\.entry) == [InboxEntry(kind: .unknown, fields: fields)])
+        }
+    }
+
     @Test("appends the input and makes a session at rest ready")
     func normal() async throws {
         try await QueueFixture.run { fixture in

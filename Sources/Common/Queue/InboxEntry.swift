@@ -5,18 +5,20 @@ import NIOCore
 package struct InboxEntry: Sendable, Equatable {
     package enum Kind: String, Sendable, CaseIterable {
         case turn, rpc, notify, reply, interrupt, new, attach, close, delete
+        /// Any other that lies in an inbox. Its `kind` stays among the fields.
+        case unknown
 
         /// Admitted to a full inbox (up to a margin), because the inbox may only empty with its help.
         var isControl: Bool {
             switch self {
             case .reply, .interrupt, .attach, .close, .delete: true
-            case .turn, .rpc, .notify, .new: false
+            case .turn, .rpc, .notify, .new, .unknown: false
             }
         }
     }
 
     package let kind: Kind
-    /// Without `kind`.
+    /// Without `kind`, unless that is unknown.
     package var fields: [String: ByteBuffer]
 
     package init(kind: Kind, fields: [String: ByteBuffer] = [:]) {
@@ -30,10 +32,11 @@ package struct InboxEntry: Sendable, Equatable {
         fields[field].map { String(buffer: $0) }
     }
 
-    init?(_ pairs: [String: ByteBuffer]) {
-        guard let kind = pairs["kind"].flatMap({ Kind(rawValue: String(buffer: $0)) }) else { return nil }
+    /// As it lies in the inbox.
+    init(_ pairs: [String: ByteBuffer]) {
+        let kind = pairs["kind"].flatMap { Kind(rawValue: String(buffer: $0)) } ?? .unknown
         var fields = pairs
-        fields["kind"] = nil
+        if kind != .unknown { fields["kind"] = nil }
         self.init(kind: kind, fields: fields)
     }
 }

@@ -14,28 +14,20 @@ package struct PendingRequest: Sendable {
     /// As clients see it.
     let frame: ByteBuffer
     var addressee: ClientID?
-
-    init(
-        requestID: String, shownID: String, generation: String, thread: String?, frame: ByteBuffer,
-        addressee: ClientID?
-    ) {
-        self.requestID = requestID
-        self.shownID = shownID
-        self.generation = generation
-        self.thread = thread
-        self.frame = frame
-        self.addressee = addressee
-    }
+    /// Nobody was there to answer, and the chat that waits was told so.
+    var isTold = false
 
     var record: ByteBuffer {
         let json = JSON.object([
             ("requestId", .raw(requestID)), ("shownId", .raw(shownID)), ("generation", .string(generation)),
             ("thread", thread.map(JSON.string) ?? .null), ("to", .string(addressee?.rawValue ?? "")),
-            ("frame", .raw(String(buffer: frame))),
+            ("told", .bool(isTold)), ("frame", .raw(String(buffer: frame))),
         ])
         return ByteBuffer(string: json.text)
     }
+}
 
+extension PendingRequest {
     init?(_ record: ByteBuffer) {
         guard let json = try? JSONSlice.parse(record), let requestID = json["requestId"]?.text,
             let shownID = json["shownId"]?.text, let generation = json["generation"]?.string,
@@ -44,7 +36,23 @@ package struct PendingRequest: Sendable {
         let to = json["to"]?.string ?? ""
         self.init(
             requestID: requestID, shownID: shownID, generation: generation, thread: json["thread"]?.string,
-            frame: frame, addressee: to.isEmpty ? nil : ClientID(to))
+            frame: frame, addressee: to.isEmpty ? nil : ClientID(to), isTold: json["told"]?.bool ?? false)
+    }
+
+    /// What is asked, in a few words.
+    var summary: String {
+        let message = try? RPCMessage(frame)
+        let params = message?.params
+        let text: String
+        switch message?.method {
+        case "item/commandExecution/requestApproval":
+            text = "may it run `\(params?["command"]?.string ?? "a command")`?"
+        case "item/fileChange/requestApproval": text = "may it change files?"
+        case "item/tool/requestUserInput":
+            text = params?["questions"]?.elements.first?["question"]?.string ?? "it has a question."
+        default: text = params?["message"]?.string ?? "it has a question."
+        }
+        return text.count > 300 ? text.prefix(300) + "…" : text
     }
 }
 
@@ -57,106 +65,4 @@ struct PassedReply: Sendable {
     let event: StreamID
     let line: ByteBuffer
     var isSent = false
-}
-
-extension SessionMachine {
-    /// Request ids of an app-server start at 0 in each of its lives. Shifting those of later lives keeps a late answer
-    /// to an old approval from meeting a new command.
-    func shownID(_ id: JSONSlice) -> String {
-        guard runtime.restarts > 0 else { return id.text }
-        if let number = id.int { return "\(number + runtime.restarts * 1_000_000)" }
-        return JSON.quote("\(runtime.restarts).\(id.string ?? id.text)")
-    }
-
-    mutating func serverRequest(_ message: RPCMessage) {
-        guard let id = message.id, let generation = runtime.cursor?.generation else { return }
-        let thread = message.params?["threadId"]?.string
-        let shown = shownID(id)
-        ask(
-            PendingRequest(
-                requestID: id.text, shownID: shown, generation: generation, thread: thread,
-                frame: shown == id.text ? message.line : message.replacingID(with: shown),
-                addressee: addressee(thread: thread)))
-    }
-
-    private mutating func ask(_ request: PendingRequest) {
-        effects.append(
-            .request(frame: request.frame, to: request.addressee?.rawValue ?? "", record: request.record))
-        unnumbered.append(request)
-    }
-
-    /// Who started the thread's turn, else who started a turn last, else whoever is there.
-    private func addressee(thread: String?) -> ClientID? {
-        if let thread, let client = lanes["id:\(thread)"]?.row?.client, clients.contains(client) { return client }
-        if let turnClient, clients.contains(turnClient) { return turnClient }
-        return clients.last
-    }
-
-    /// Hands on what was asked of somebody who left, or of nobody.
-    mutating func readdress() {
-        for (event, request) in pending.sorted(by: { $0.key < $1.key }) {
-            if let addressee = request.addressee, clients.contains(addressee) { continue }
-            guard let addressee = addressee(thread: request.thread) else { continue }
-            pending[event] = nil
-            effects.append(.pendingDelete(event))
-            var request = request
-            request.addressee = addressee
-            ask(request)
-        }
-    }
-
-    /// A client's answer names the event by which it was asked, so it can only ever meet that question.
-    mutating func reply(_ id: StreamID, _ entry: InboxEntry) {
-        guard let event = entry.text("event").flatMap({ StreamID($0) }), let request = pending[event],
-            request.generation == runtime.cursor?.generation, let body = entry.fields["body"],
-            let message = try? RPCMessage(body)
-        else {
-            effects.append(.done(id))
-            return
-        }
-        pending[event] = nil
-        let line = message.replacingID(with: request.requestID)
-        replies.append(PassedReply(entry: id, event: event, line: line))
-        if replies.count > PassedReply.limit, replies[0].isSent { replies.removeFirst() }
-        if runtime.isUp { sendReplies(again: false) }
-    }
-
-    /// An answer leaves the inbox once it has left for the host. While the link is down it stays in both places.
-    mutating func sendReplies(again: Bool) {
-        guard let generation = runtime.current else { return }
-        for index in replies.indices where again || !replies[index].isSent {
-            let reply = replies[index]
-            sends.append(.send(generation: generation, requestID: "\(reply.entry).1.0", line: reply.line))
-            if !reply.isSent { afterSends += [.pendingDelete(reply.event), .done(reply.entry)] }
-            replies[index].isSent = true
-        }
-    }
-
-    /// The app-server that asked is gone.
-    mutating func dropReplies() {
-        for reply in replies where !reply.isSent { effects += [.pendingDelete(reply.event), .done(reply.entry)] }
-        replies = []
-    }
-
-    /// `serverRequest/resolved`, as clients see it.
-    mutating func resolved(_ message: RPCMessage) -> ByteBuffer {
-        guard let id = message.params?["requestId"] else { return message.line }
-        let shown = shownID(id)
-        for (event, request) in pending where request.shownID == shown {
-            pending[event] = nil
-            effects.append(.pendingDelete(event))
-        }
-        return shown == id.text ? message.line : message.replacingParam("requestId", with: shown)
-    }
-
-    /// The app-server that asked is gone: nobody waits for the answers any more.
-    mutating func withdrawRequests() {
-        for (event, request) in pending.sorted(by: { $0.key < $1.key }) {
-            effects.append(.pendingDelete(event))
-            announce(
-                "serverRequest/resolved",
-                ["threadId": request.thread.map(JSON.string) ?? .null, "requestId": .raw(request.shownID)])
-        }
-        pending = [:]
-    }
 }

@@ -80,7 +80,9 @@ extension SessionMachine {
     // MARK: Interrupts
 
     /// Concerns the running turn, and with `drop` the waiting inputs that came before it.
-    mutating func interrupt(_ id: StreamID, _ entry: InboxEntry) {
+    ///
+    /// - Parameter isNew: no owner before this one has told the chat.
+    mutating func interrupt(_ id: StreamID, _ entry: InboxEntry, isNew: Bool) {
         let key = laneKey(entry.text("thread") ?? "name:main")
         let source = ChatSource(entry.json("source"))
         let drops = entry.text("drop") != nil
@@ -98,7 +100,7 @@ extension SessionMachine {
         guard let row = lanes[key]?.row, row.step != .running || row.turn != nil else {
             if drops {
                 let wasWaiting = lanes[key] != nil
-                tell(source, wasWaiting ? "Stopped." : "Nothing is running.")
+                if isNew { tell(source, wasWaiting ? "Stopped." : "Nothing is running.") }
                 if let asker { answer(asker, id, call.dedupe, ["ok": true, "interrupted": false]) }
                 effects.append(.done(id))
             } else {
@@ -107,7 +109,7 @@ extension SessionMachine {
             return
         }
         if drops {
-            tell(source, "Stopping.")
+            if isNew { tell(source, "Stopping.") }
             if let source { lanes[key]?.stoppers.insert(source) }
         }
         if row.step == .running || !drops && row.turn != nil {

@@ -19,11 +19,12 @@ extension SessionMachine {
         case .rpc: request(id, entry, isNew: isNew)
         case .notify: notice(id, entry)
         case .reply: reply(id, entry)
-        case .interrupt: interrupt(id, entry)
+        case .interrupt: interrupt(id, entry, isNew: isNew)
         case .new: forgetThread(id, entry)
         case .attach: attach(id, entry)
         case .close: close(id, entry)
         case .delete: delete(id, entry)
+        case .unknown: buryUnknown(id, entry)
         }
     }
 
@@ -220,6 +221,19 @@ extension SessionMachine {
             readdress()
         }
         effects.append(.done(id))
+    }
+
+    /// From a newer Argus, or by hand: a worker that knows it can take it from the dead letters.
+    private mutating func buryUnknown(_ id: StreamID, _ entry: InboxEntry) {
+        let reason = "this worker does not know the kind of the entry"
+        let input = JSON.object(entry.fields.sorted { $0.key < $1.key }.map { ($0, .string(String(buffer: $1))) })
+        let record = JSON.object([("reason", .string(reason)), ("inputs", [input])])
+        effects += [.bury(ByteBuffer(string: record.text)), .done(id)]
+        if let asker = asker(entry) {
+            publishAnswer(
+                asker, id, entry.text("dedupe"),
+                RPCMessage.failure(id: asker.requestID, code: -32000, message: reason))
+        }
     }
 
     private mutating func delete(_ id: StreamID, _ entry: InboxEntry) {

@@ -20,9 +20,7 @@ extension SessionMachine {
             announce("argus/runtime/\(kind == .long ? "lineSkipped" : "output")", .raw(String(buffer: body)))
         case .context(let body):
             if let answer = try? JSONSlice.parse(body) { contextArrived(answer) }
-        case .cannotStart(let reason):
-            runtime.lastFailure = reason
-            runtime.downSince = runtime.downSince ?? now
+        case .cannotStart(let reason): cannotStart(reason)
         case .notPassed, .refused: break
         }
     }
@@ -32,6 +30,7 @@ extension SessionMachine {
         runtime.initialize = (try? JSONSlice.parse(body))?["initialize"]
         runtime.downSince = nil
         runtime.lastFailure = nil
+        runtime.failedStarts = 0
         guard let cursor = runtime.cursor else {
             runtime.cursor = Cursor(generation: generation, sequence: max(0, first - 1))
             effects.append(.set(field: "generation", value: ByteBuffer(string: generation)))

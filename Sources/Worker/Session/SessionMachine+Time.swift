@@ -7,9 +7,6 @@ import NIOCore
 extension SessionMachine {
     /// How long a thread may be idle without the `turn/completed` it owes before its record is asked.
     private var idleGrace: Duration { .seconds(5) }
-    /// How long an app-server that fails to start is given before what waits for it is told.
-    private var failureGrace: Duration { .seconds(5) }
-
     package mutating func tick() {
         for call in calls.values.sorted(by: { $0.entry < $1.entry }) where call.deadline <= now {
             guard call.isPassedOn || call.kind == .interrupt else { continue }
@@ -17,7 +14,8 @@ extension SessionMachine {
         }
         for key in lanes.keys.sorted() { checkTurn(key) }
         checkTrial()
-        failIfDown()
+        tellOfQuestions()
+        if let since = runtime.downSince, now - since > settings.startTimeout { runtimeFailed() }
     }
 
     private mutating func checkTurn(_ key: String) {
@@ -44,8 +42,18 @@ extension SessionMachine {
         guard let generation = runtime.current, let thread = row.thread, let turn = row.turn else { return }
         let line = RPCMessage.request(
             id: "0", method: "turn/interrupt", params: ["threadId": .string(thread), "turnId": .string(turn)])
-        sends.append(
-            .send(generation: generation, requestID: "\(row.entries.first ?? .zero).\(row.attempt).max", line: line))
+        // One that was not obeyed is repeated, and the host passes each request id once.
+        let id = "\(row.entries.first ?? .zero).\(row.attempt).max-\(wallClock)"
+        sends.append(.send(generation: generation, requestID: id, line: line))
+    }
+
+    /// The host could not start the app-server, and says so each time. It goes on trying; what waits hears of it after
+    /// the third time (one and a half seconds), and after each one that follows.
+    mutating func cannotStart(_ reason: String) {
+        runtime.failedStarts += 1
+        runtime.downSince = runtime.downSince ?? now
+        runtime.lastFailure = reason
+        if runtime.failedStarts >= 3 { runtimeFailed() }
     }
 
     /// The link to the runtime host is gone, or could not be made.
@@ -55,10 +63,7 @@ extension SessionMachine {
         runtime.lastFailure = reason
     }
 
-    private mutating func failIfDown() {
-        guard let since = runtime.downSince else { return }
-        let limit = runtime.current == nil ? settings.startTimeout : failureGrace
-        guard now - since > limit else { return }
+    private mutating func runtimeFailed() {
         runtime.downSince = now
         let reason = "the assistant's runtime does not start: \(runtime.lastFailure ?? "no reason was given")"
         for call in calls.values.sorted(by: { $0.entry < $1.entry }) { fail(call, reason) }

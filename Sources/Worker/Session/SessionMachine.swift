@@ -49,6 +49,8 @@ package struct SessionMachine: Sendable {
     package internal(set) var clients: [ClientID]
     var turnClient: ClientID?
     var pending: [StreamID: PendingRequest]
+    /// Since when a question has had nobody to answer it.
+    var unattendedSince: [StreamID: ContinuousClock.Instant] = [:]
     /// Requests in this commit, whose event ids it will tell.
     var unnumbered: [PendingRequest] = []
     var calls: [String: Call] = [:]
@@ -111,9 +113,10 @@ package struct SessionMachine: Sendable {
         }
         accused = nextAccused
         trialSince = now
-        for (key, lane) in lanes where mayRun(key) {
+        for (key, lane) in lanes {
+            guard let row = lane.row, key == accused || row.suspicion.standing != .suspect else { continue }
             // An owner before this one may have sent it.
-            if let row = lane.row { laneRequests[row.requestID] = key }
+            laneRequests[row.requestID] = key
         }
     }
 
@@ -171,6 +174,8 @@ struct RuntimeState: Sendable {
     var lastFailure: String?
     /// Why the app-server before this one ended.
     var lastEnd: String?
+    /// Starts in a row that failed, as the host told.
+    var failedStarts = 0
 
     init(cursor: String?, restarts: Int) {
         self.cursor = cursor.flatMap { Cursor($0) }

@@ -109,10 +109,19 @@ local function wake(shape)
     grant(shape)
 end
 
+-- A chat holds so many undelivered replies; above it the oldest goes, and `dropped` in its hash counts it. Only where
+-- nobody delivers, or a channel is away for days, does it come to that.
+local outboxLimit = 10000
+
 -- Appends a reply or a note for one chat, and wakes whoever delivers it. Returns its id.
 local function appendOutbox(base, channel, chat, sid, body)
     local shape = shapeOf(base, 'chat:' .. channel .. ':' .. chat)
     local id = redis.call('XADD', shape.entries, '*', 'session', sid, 'body', body)
+    local surplus = redis.call('XLEN', shape.entries) - outboxLimit
+    if surplus > 0 then
+        redis.call('XTRIM', shape.entries, 'MAXLEN', outboxLimit)
+        redis.call('HINCRBY', shape.hash, 'dropped', surplus)
+    end
     redis.call('HSET', shape.hash, 'lastEntry', id)
     wake(shape)
     return id
