@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 BINARY := .build/release/argus
 FORMATTED := Package.swift Sources Tests
 
-.PHONY: help run build test bench chaos fmt lint check tidy codex base-images setup clean
+.PHONY: help run build test bench chaos fuzz sanitize fmt lint check tidy codex base-images setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,12 @@ chaos: setup ## kill and stop everything at random for 2 minutes, then let an or
 	@swift build --product argus
 	@swift build --product argus-chaos
 	@.build/debug/argus-chaos $(ARGS)
+
+fuzz: setup ## fuzz each parser of what comes from outside for 60 s (ARGS="600", ARGS="600 resp json")
+	@scripts/fuzz $(ARGS)
+
+sanitize: setup ## all tests under the address and the thread sanitizer (ARGS="thread --filter QueueTests")
+	@scripts/sanitize $(ARGS)
 
 fmt: ## bring all Swift files into form
 	@swift format format --in-place --recursive --parallel $(FORMATTED)
@@ -51,4 +57,4 @@ setup: ## install the system packages that are missing (apt, as root or by sudo)
 	@scripts/setup
 
 clean: ## remove what was built
-	@rm -rf .build
+	@rm -rf .build .build-fuzz .build-asan .build-tsan

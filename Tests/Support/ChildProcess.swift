@@ -12,7 +12,8 @@ package final class ChildProcess: Sendable {
     private let output: TemporaryDirectory
     private let status: NIOLockedValueBox<Int32?>
 
-    /// - Parameter environment: the whole environment, but for PATH and HOME, which are taken from the tests'.
+    /// - Parameter environment: the whole environment, but for PATH, HOME and what sanitizers are told, which are taken
+    ///   from the tests'.
     package static func start(
         _ executable: String, _ arguments: [String], environment: [String: String] = [:],
         directory: String = "/tmp"
@@ -20,7 +21,8 @@ package final class ChildProcess: Sendable {
         let output = try TemporaryDirectory("child")
         let status = NIOLockedValueBox<Int32?>(nil)
         var variables = environment
-        for name in ["PATH", "HOME"] where variables[name] == nil {
+        let inherited = ["PATH", "HOME", "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"]
+        for name in inherited where variables[name] == nil {
             variables[name] = ProcessInfo.processInfo.environment[name]
         }
         // The shell redirects and becomes setpriv, which becomes the program: one process id all along.

@@ -57,12 +57,13 @@ package enum TelegramMarkup {
     }
 
     private static func isSound(_ attributes: Substring, of name: String) -> Bool {
+        // By bytes: a letter may join the quote into one character.
+        let bytes = attributes.utf8
+        let isQuoted = bytes.last == UInt8(ascii: "\"") && bytes.count { $0 == UInt8(ascii: "\"") } == 2
         switch name {
-        case "a":
-            attributes.hasPrefix(" href=\"") && attributes.hasSuffix("\"")
-                && attributes.filter { $0 == "\"" }.count == 2
-        case "code": attributes.isEmpty || attributes.hasPrefix(" class=\"language-") && attributes.hasSuffix("\"")
-        default: attributes.isEmpty
+        case "a": return isQuoted && bytes.starts(with: " href=\"".utf8)
+        case "code": return bytes.isEmpty || isQuoted && bytes.starts(with: " class=\"language-".utf8)
+        default: return bytes.isEmpty
         }
     }
 
