@@ -11,9 +11,11 @@ extension SessionQueue {
     package func enqueue(_ session: SessionID, _ entry: InboxEntry, dedupe: String) async throws -> EnqueueResult {
         let reply: RESPValue
         do {
-            reply = try await redis.eval(
-                Scripts.enqueue, keys: enqueueKeys(session, dedupe),
-                arguments: enqueueArguments(session, entry, memory: limits.dedupe))
+            reply = try await replicated(session) {
+                try await redis.eval(
+                    Scripts.enqueue, keys: enqueueKeys(session, dedupe),
+                    arguments: enqueueArguments(session, entry, memory: limits.dedupe))
+            }
         } catch  where QueueError.isOutOfMemory(error) {
             return .full
         }

@@ -11,7 +11,7 @@ local function tellSender(shape, id, fields, notice)
         redis.call('HINCRBY', shape.hash, 'eventsBytes', #frame)
         redis.call('HINCRBY', shape.hash, 'segmentBytes', #frame)
         redis.call('HINCRBY', shape.hash, 'segmentCount', 1)
-        redis.call('PUBLISH', events, event)
+        redis.call('SPUBLISH', events, event)
         local key = fields.dedupe and shape.base .. ':dedupe:' .. shape.name .. ':' .. fields.dedupe
         if key and redis.call('EXISTS', key) == 1 then redis.call('SET', key, id .. ' ' .. frame, 'KEEPTTL') end
     end
