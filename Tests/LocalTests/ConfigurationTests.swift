@@ -67,7 +67,8 @@ struct ConfigurationTests {
     @Test("A flag's example is one that a shell takes as it stands")
     func shellExamples() throws {
         let errors = try #require(throws: ConfigurationErrors.self) {
-            try Configuration.load(environment: [:], overrides: ["ARGUS_UPSTREAMS_JSON": "[]", "ARGUS_RUNTIME_CMD": "a\nb"])
+            try Configuration.load(
+                environment: [:], overrides: ["ARGUS_UPSTREAMS_JSON": "[]", "ARGUS_RUNTIME_CMD": "a\nb"])
         }
         #expect(errors.description.contains(#"--upstreams-json '{"main":{"host":"10.0.0.5"}}'"#))
         #expect(errors.description.contains("--runtime-cmd 'codex app-server'"))
@@ -101,7 +102,8 @@ struct ConfigurationTests {
     @Test(
         "A bot's token that can't be one is refused at the start",
         arguments: [
-            "abc", "123:", ":abcdefghijklmnopqrstuvwxyz012345678", "123:short", "bot123:abcdefghijklmnopqrstuvwxyz012345678",
+            "abc", "123:", ":abcdefghijklmnopqrstuvwxyz012345678", "123:short",
+            "bot123:abcdefghijklmnopqrstuvwxyz012345678",
             "123:abcdefghijklmnopqrstuvwxyz01234567/", "123:abcdefghijklmnopqrstuvwxyz012345678:x",
         ])
     func badToken(token: String) throws {
