@@ -15,9 +15,11 @@ enum MemoryKills {
     }
 
     static func count(in text: String) -> Int? {
-        text.split(separator: "\n").lazy.map { $0.split(separator: " ") }
-            .first { $0.count == 2 && $0[0] == "oom_kill" }
-            .flatMap { Int($0[1]) }
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            if words.count == 2, words[0] == "oom_kill" { return Int(words[1]) }
+        }
+        return nil
     }
 
     /// The reason of an end, with what to do where it was for lack of memory. Its shell ends with 137 for signal 9.
