@@ -54,7 +54,7 @@ extension Lane {
             return [.answerStarted, .tellEnd(TurnEnd(thread, record))] + end(ending)
         case .active(let turn):
             accept(turn)
-            return [.persist, .answerStarted]
+            return [.persist, .answerStarted] + urge()
         case .revert where wasCheckup, .continueAfter where wasCheckup, .absent where wasCheckup:
             return cut() + end(.interrupted)
         case .revert(let turn):
@@ -91,6 +91,7 @@ extension Lane {
         isCheckup = false
         hasResumed = false
         self.row?.commands = [:]
+        steering = []
         if row.kind == .foreign {
             let reason = "the runtime restarted"
             return cut(.failed, reason) + end(.failed(message: reason))

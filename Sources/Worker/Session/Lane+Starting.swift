@@ -29,7 +29,7 @@ extension Lane {
 
     /// Begins the next turn if the lane is free.
     package mutating func next(_ surroundings: LaneSurroundings) -> [Action] {
-        guard !isBusy, let kind = nextKind else { return [] }
+        guard !isBusy, steering.isEmpty, let kind = nextKind else { return [] }
         guard surroundings.knowsContext || kind == .raw || kind == .ensure else {
             awaitsContext = true
             return [.fetchContext]
@@ -64,7 +64,7 @@ extension Lane {
             guard surroundings.hasHeartbeat || !events.isEmpty else { return [.skip(asked.map(\.entry))] }
             running = asked + takeEvents()
         case .text:
-            let count = mode == .collect ? waiting.prefix { $0.text != nil }.count : 1
+            let count = mode == .followup ? 1 : waiting.prefix { $0.text != nil }.count
             running = Array(waiting.prefix(count))
             waiting.removeFirst(count)
             running += takeEvents()
@@ -103,7 +103,7 @@ extension Lane {
     package mutating func turnAccepted(_ turn: String) -> [Action] {
         guard row?.step == .startTurn else { return [] }
         accept(turn)
-        return [.persist, .answerStarted]
+        return [.persist, .answerStarted] + urge()
     }
 
     /// The runtime has this turn, whether its answer said so or its record.

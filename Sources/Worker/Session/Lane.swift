@@ -31,6 +31,10 @@ package struct Lane: Sendable {
         case tellEnd(TurnEnd)
         case settle(Ending)
         case bury(reason: String)
+        /// Give the running turn this input as well; `steered` says whether it took it.
+        case steer(StreamID)
+        /// Interrupt the running turn for what waits.
+        case stop
     }
 
     package enum Ending: Sendable, Equatable {
@@ -54,6 +58,8 @@ package struct Lane: Sendable {
     /// System events for the next turn that the gateway words.
     package internal(set) var events: [TurnInput] = []
     package internal(set) var awaitsContext = false
+    /// Those of `waiting` that are on their way into the running turn.
+    var steering: Set<StreamID> = []
     /// Whether the runtime was asked to load the thread in this try already.
     var hasResumed = false
     /// A checkup reads the record of a turn that may be fine.

@@ -68,7 +68,10 @@ extension SessionMachine {
     /// Sends again what the runtime has not answered. The host drops what it has passed on already.
     mutating func resend() {
         resendCalls()
-        for key in lanes.keys.sorted() where lanes[key]?.row != nil { send(on: key) }
+        for key in lanes.keys.sorted() where lanes[key]?.row != nil {
+            send(on: key)
+            perform(lanes[key]?.urgeAgain() ?? [], on: key)
+        }
     }
 
     mutating func resendCalls() {
@@ -147,7 +150,7 @@ extension SessionMachine {
                 deadline: now + settings.interruptTimeout, kind: .interrupt, isPassedOn: false, isHelper: true))
     }
 
-    private func interruptLine(thread: String, turn: String) -> ByteBuffer {
+    func interruptLine(thread: String, turn: String) -> ByteBuffer {
         RPCMessage.request(
             id: "0", method: "turn/interrupt", params: ["threadId": .string(thread), "turnId": .string(turn)])
     }

@@ -124,7 +124,9 @@ extension SessionMachine {
             input.isAnswered = true
         }
         lane.add(input)
+        let urgent = lane.urge()
         lanes[key] = lane
+        perform(urgent, on: key)
         startNext(key)
     }
 

@@ -71,11 +71,13 @@ extension SessionMachine {
             "argus/runtime/restarted", ["generation": .string(generation), "reason": .string(reason)])
         if lostJournal {
             for call in calls.values.sorted(by: { $0.entry < $1.entry }) where call.isPassedOn {
+                if call.kind == .request { hasLostCall = true }
                 fail(call, HostMessages.runtimeRestarted)
             }
         }
         noteDeath()
         laneRequests = [:]
+        steers = [:]
         // What one lane does may let others go on: all of them have to know first.
         let actions = lanes.keys.sorted().map { ($0, lanes[$0]?.runtimeRestarted() ?? []) }
         for (key, actions) in actions {
@@ -89,6 +91,10 @@ extension SessionMachine {
         guard let message = try? RPCMessage(line) else { return }
         if let requestID {
             let hasDied = message.error?["message"]?.string == HostMessages.runtimeRestarted
+            if let (key, entry) = steers.removeValue(forKey: requestID) {
+                if !hasDied { steerAnswered(message, key, entry) }
+                return
+            }
             guard let key = laneRequests[requestID] else {
                 if hasDied, calls[requestID]?.kind == .request { hasLostCall = true }
                 callAnswered(requestID, message)

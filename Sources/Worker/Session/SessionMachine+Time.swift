@@ -30,21 +30,13 @@ extension SessionMachine {
         let silence = min(idleGrace, settings.stuckTurnTimeout / 2)
         if wallClock - row.startedAtMilliseconds > Int(settings.turnMax.components.seconds) * 1000, now - sign > silence
         {
-            interruptForGood(key, row)
+            lastSign[key] = now
+            // One that was not obeyed is repeated.
+            interruptTurn(of: key, "max-\(wallClock)")
             return
         }
         let isAsking = pending.values.contains { $0.thread == row.thread }
         if now - sign > settings.stuckTurnTimeout, !isAsking, row.commands.isEmpty { with(key) { $0.checkUp() } }
-    }
-
-    private mutating func interruptForGood(_ key: String, _ row: LaneRow) {
-        lastSign[key] = now
-        guard let generation = runtime.current, let thread = row.thread, let turn = row.turn else { return }
-        let line = RPCMessage.request(
-            id: "0", method: "turn/interrupt", params: ["threadId": .string(thread), "turnId": .string(turn)])
-        // One that was not obeyed is repeated, and the host passes each request id once.
-        let id = "\(row.entries.first ?? .zero).\(row.attempt).max-\(wallClock)"
-        sends.append(.send(generation: generation, requestID: id, line: line))
     }
 
     /// The host could not start the app-server, and says so each time. It goes on trying; what waits hears of it after

@@ -46,7 +46,8 @@ extension SessionMachine {
     }
 
     mutating func checkTrial() {
-        guard let key = accused, let row = lanes[key]?.row, runtime.isUp, !row.suspicion.hasHeldOut,
+        guard let key = accused, let row = lanes[key]?.row, runtime.isUp, row.step == .running,
+            !row.suspicion.hasHeldOut,
             now - trialSince > trialLimit
         else { return }
         with(key) { lane in

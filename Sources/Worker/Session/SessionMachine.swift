@@ -61,6 +61,8 @@ package struct SessionMachine: Sendable {
     var currentAnswer: RPCMessage?
     /// Inbox entries that a lane's row took over from an earlier owner, until they are read.
     var carried: [StreamID: String] = [:]
+    /// Inputs on their way into a running turn, by their requests.
+    var steers: [String: (lane: String, entry: StreamID)] = [:]
     /// Which lane a request in flight belongs to.
     var laneRequests: [String: String] = [:]
     /// When the runtime last said anything of the lane's thread.
@@ -114,8 +116,8 @@ package struct SessionMachine: Sendable {
         accused = nextAccused
         trialSince = now
         for (key, lane) in lanes {
-            guard let row = lane.row, key == accused || row.suspicion.standing != .suspect else { continue }
-            // An owner before this one may have sent it.
+            // An owner before this one may have sent it, unless it was held back for a trial.
+            guard let row = lane.row, mayRun(key) || row.suspicion.isGivenUp else { continue }
             laneRequests[row.requestID] = key
         }
     }

@@ -122,9 +122,14 @@ package struct TurnInput: Sendable {
     }
 }
 
+/// What becomes of a text that comes while a turn of its thread runs.
 package enum QueueMode: String, Sendable {
     /// What waits becomes one turn with a numbered list.
     case collect
     /// One turn each.
     case followup
+    /// It goes into the running turn; one that the runtime does not take waits, as with `collect`.
+    case steer
+    /// It stops the running turn, then becomes the next one.
+    case interrupt
 }
