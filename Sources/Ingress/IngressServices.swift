@@ -39,7 +39,7 @@ package enum IngressServices {
                 outage: configuration.redis.outage),
             settings: settings, host: configuration.host, port: configuration.port, bound: bound, logger: logger)
         let telegram = TelegramServices.make(
-            configuration, queue: queue, redis: redis, ingress: ingress, logger: logger)
+            configuration, queue: queue, redis: redis, ingress: ingress, deliveries: metrics.deliveries, logger: logger)
         return [redis, subscriber, presence, feeds] + telegram + [server]
     }
 

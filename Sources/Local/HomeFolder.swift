@@ -44,6 +44,7 @@ package struct HomeFolder: Sendable {
             }
             if !isTold { waiting("waiting for the redis-server of an earlier argus up to end…") }
             isTold = true
+            // A lock that is let go tells nobody who would not block a thread for it.
             try await Task.sleep(for: .milliseconds(20))
         }
         return descriptor

@@ -57,6 +57,7 @@ final class SupervisedProcess: ReadyService {
                         + log.tail.joined(separator: "\n  "))
             case .restart(let delay):
                 if wasReady { screen.warn("\(name) ended (\(end)) and is started again; its log is \(log.path)") }
+                // What dies at once must not be started without end.
                 try? await cancelWhenGracefulShutdown { try await Task.sleep(for: delay) }
             }
         }

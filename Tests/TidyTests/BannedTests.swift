@@ -68,6 +68,21 @@ struct BannedTests {
         }
     }
 
+    @Test("A sleep has its reason beside it")
+    func sleeps() throws {
+        for file in try SourceTree.files(in: "Sources", extensions: ["swift"]) {
+            for (index, line) in file.code.enumerated() where line.contains("Task.sleep") {
+                let above = file.lines[max(0, index - 2)...index]
+                if !above.contains(where: { $0.contains("//") }) {
+                    Tidy.report(
+                        Violation(
+                            file, line: index + 1, "a sleep",
+                            why: "wait for the event, or say in a comment why there is none"))
+                }
+            }
+        }
+    }
+
     @Test("Names of Redis keys stand in one file")
     func keys() throws {
         let homes = [

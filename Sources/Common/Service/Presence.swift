@@ -40,6 +40,7 @@ package struct Presence: Service {
                         if wasWritten, !existed { await onLapse() }
                         wasWritten = true
                     }
+                    // What says that it lives has to be said again before it lapses.
                     try await Task.sleep(for: .milliseconds(1500))
                 }
             }

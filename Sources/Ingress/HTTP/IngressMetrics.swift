@@ -8,6 +8,8 @@ final class IngressMetrics: Sendable {
     let slowClients = Counter()
     let refusedInputs = Counter()
     let enqueueSeconds = Histogram()
+    /// Replies and notes that left an outbox for Telegram.
+    let deliveries = LabelledCounter("outcome", ["delivered", "given_up"])
 
     /// - Parameter reconnects: of this process to Redis.
     func text(reconnects: Int) -> String {
@@ -20,6 +22,7 @@ final class IngressMetrics: Sendable {
         out.counter("argus_enqueue_refused_total", "Inputs refused because an inbox was full.", refusedInputs.value)
         out.histogram(
             "argus_enqueue_seconds", "From a client's frame to its place in the inbox.", enqueueSeconds)
+        out.counter("argus_deliveries_total", "Replies and notes that left an outbox for a chat.", deliveries)
         out.counter("argus_redis_reconnects_total", "Connections to Redis that were made again.", reconnects)
         return out.text
     }

@@ -37,7 +37,7 @@ struct Routes: Sendable {
             Response.text(
                 gateway.metrics.text(reconnects: outage.reconnects), type: "text/plain; version=0.0.4; charset=utf-8")
         }
-        SessionRoutes(gateway: gateway).add(to: admitted)
+        SessionRoutes(gateway: gateway, subscriber: subscriber).add(to: admitted)
         door.add(to: router)
         return router
     }

@@ -1,6 +1,7 @@
 import ArgusAppServer
 import ArgusCore
 import ArgusQueue
+import ArgusRedis
 import Hummingbird
 import NIOCore
 
@@ -10,6 +11,7 @@ struct SessionRoutes: Sendable {
     private static let patience: Duration = .seconds(10)
 
     let gateway: SessionGateway
+    let subscriber: RedisSubscriber
 
     func add(to router: some RouterMethods<BasicRequestContext>) {
         router.get("/sessions") { _, _ in try await list() }
@@ -51,6 +53,11 @@ struct SessionRoutes: Sendable {
         guard let session = SessionID(name) else { throw notFound }
         let entry = InboxEntry(kind: .delete)
         let key = "delete:\(RandomHex.make(bytes: 8))"
+        let bell = Bell()
+        let news = subscriber.subscribe(gateway.queue.keys.events(session)) { event in
+            if event == .subscribed || event == .message(ByteBuffer(string: "removed")) { bell.ring() }
+        }
+        defer { news.cancel() }
         switch try await gateway.queue.enqueue(session, entry, dedupe: key) {
         case .unknownSession: throw notFound
         case .full: throw DetailError(.serviceUnavailable, "The session's inbox is full: try again")
@@ -64,7 +71,8 @@ struct SessionRoutes: Sendable {
                     "No worker has deleted the session yet: check that one runs (argus status). "
                         + "It is deleted as soon as one does")
             }
-            try await Task.sleep(for: .milliseconds(25))
+            // The news may be lost with the connection.
+            await bell.wait(atMost: .seconds(1))
         }
         return .json(["ok": true, "sessionId": .string(session.rawValue)])
     }

@@ -50,13 +50,14 @@ struct EnqueuePipeline: Sendable {
                 outcomes.append(batch[failure])
                 continue
             }
-            let patience = socket.isQuiescing ? SessionGateway.lastPatience : SessionGateway.patience
+            let patience = SessionGateway.isStopping(socket) ? SessionGateway.lastPatience : SessionGateway.patience
             guard ContinuousClock.now - started < patience else {
                 outcomes += Array(repeating: batch[failure], count: items.count - outcomes.count)
                 break
             }
             // SCRIPT FLUSH, or another Redis behind the same address: the script goes along again.
             scriptSince = nil
+            // Whatever made Redis refuse announces its end to nobody.
             try? await Task.sleep(for: pause)
             pause = min(pause * 2, .seconds(1))
         }

@@ -142,7 +142,7 @@ struct SessionConnection: Sendable {
     private func leave(_ session: SessionID) async {
         gateway.attached.withLockedValue { $0[client] = nil }
         // A process that stops does not wait for a Redis that is away.
-        guard !socket.isQuiescing || gateway.queue.redis.isReady else { return }
+        guard !SessionGateway.isStopping(socket) || gateway.queue.redis.isReady else { return }
         do {
             _ = try await gateway.enqueue(
                 session, gateway.closeEntry(client), dedupe: "\(client):close", patience: .seconds(3600), socket)

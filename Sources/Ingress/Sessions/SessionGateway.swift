@@ -4,6 +4,7 @@ import ArgusRedis
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
+import ServiceLifecycle
 
 /// What the connections of one ingress process share.
 final class SessionGateway: Sendable {
@@ -59,12 +60,18 @@ final class SessionGateway: Sendable {
             do {
                 return try await body()
             } catch let error as RedisError where error.isTransient {
-                let limit = socket?.isQuiescing == true ? min(patience, Self.lastPatience) : patience
+                let limit = Self.isStopping(socket) ? min(patience, Self.lastPatience) : patience
                 guard ContinuousClock.now - started < limit, !Task.isCancelled else { throw error }
+                // Whatever made Redis refuse announces its end to nobody.
                 try await Task.sleep(for: pause)
                 pause = min(pause * 2, .seconds(1))
             }
         }
+    }
+
+    /// A connection that has ended is not told of the stop; the task it runs in is.
+    static func isStopping(_ socket: WebSocket?) -> Bool {
+        socket?.isQuiescing == true || Task.isShuttingDownGracefully
     }
 
     /// One command of our own making, repeated while Redis is away.

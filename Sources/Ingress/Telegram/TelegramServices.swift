@@ -15,7 +15,8 @@ import ServiceLifecycle
 package enum TelegramServices {
     /// Nothing without a token.
     package static func make(
-        _ configuration: Configuration, queue: SessionQueue, redis: RedisClient, ingress: String, logger: Logger
+        _ configuration: Configuration, queue: SessionQueue, redis: RedisClient, ingress: String,
+        deliveries: LabelledCounter, logger: Logger
     ) -> [any Service] {
         guard let telegram = configuration.telegram else { return [] }
         let http = HTTPClient()
@@ -36,7 +37,7 @@ package enum TelegramServices {
             makeDelivery: { claim, key in
                 ChatDelivery(
                     claim: claim, key: key, queue: queue, api: api, pace: pace, moves: moves, typing: typing,
-                    logger: logger)
+                    deliveries: deliveries, logger: logger)
             }, logger: logger)
         let poller = Poller(
             api: api, lease: PollLease(redis: redis, keys: keys, ingress: ingress),

@@ -66,6 +66,7 @@ final class LinkKeeper: Sendable {
                     mail.link.append(.down("\(error)"))
                     if let refused = error as? LinkRefused, let highest = refused.highest { mail.outranked = highest }
                 }
+                // A host that refuses or is not there says nothing when that changes.
                 try? await Task.sleep(for: backoff)
                 backoff = min(backoff * 2, settings.longestBackoff)
             }

@@ -21,6 +21,7 @@ struct TelegramDeliveryTests {
             #expect(private_[0].raw == "<b>one</b> &lt;&amp;&gt;")
             #expect(sent.first { $0.chat == -5 }?.topic == 9)
             try await eventually("the outbox is empty") { try await harness.outboxCount("42") == 0 }
+            try await eventually("three are counted") { harness.deliveries.value("delivered") == 3 }
         }
     }
 

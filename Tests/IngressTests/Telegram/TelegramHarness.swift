@@ -16,6 +16,7 @@ struct TelegramHarness: Sendable {
     let queue: SessionQueue
     let prefix: String
     let configuration: Configuration
+    let deliveries = IngressMetrics().deliveries
 
     static func with(
         _ telegram: FakeTelegram = FakeTelegram(), users: String = "42,43", chats: String = "-5", processes: Int = 1,
@@ -46,7 +47,8 @@ struct TelegramHarness: Sendable {
 
     /// Those of one process.
     func services(_ ingress: String) -> [any Service] {
-        TelegramServices.make(configuration, queue: queue, redis: queue.redis, ingress: ingress, logger: .quiet)
+        TelegramServices.make(
+            configuration, queue: queue, redis: queue.redis, ingress: ingress, deliveries: deliveries, logger: .quiet)
     }
 
     func whileServing(_ ingress: String, body: @Sendable () async throws -> Void) async throws {

@@ -26,6 +26,7 @@ final class Bell: Sendable {
     /// Returns at the next ring, at `limit`, or on cancellation.
     func wait(atMost limit: Duration) async {
         await withTaskGroup(of: Void.self) { group in
+            // The limit of the wait beside it.
             group.addTask { try? await Task.sleep(for: limit) }
             group.addTask { await self.wait() }
             await group.next()

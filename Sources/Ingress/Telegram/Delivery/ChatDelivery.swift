@@ -21,6 +21,7 @@ struct ChatDelivery: Sendable {
     let pace: Pace
     let moves: ChatMoves
     let typing: TypingRoom
+    let deliveries: LabelledCounter
     let logger: Logger
 
     enum Ending: Sendable, Equatable {
@@ -62,6 +63,7 @@ struct ChatDelivery: Sendable {
             case .wait(let delay):
                 guard try await store(delivery) else { return .fenced }
                 guard delay <= Self.patience else { return .release(after: delay) }
+                // What Telegram asked for, or the pause after a failure.
                 try await cancelWhenGracefulShutdown { try await Task.sleep(for: delay) }
                 step = .send
             case .send:
@@ -75,6 +77,7 @@ struct ChatDelivery: Sendable {
     private func send(_ text: ReplyText, _ delivery: inout PartDelivery) async throws -> PartDelivery.Step? {
         let chat = moves.current(key)
         let delay = pace.reserve(chat.chat)
+        // Telegram allows so many messages a second.
         try await cancelWhenGracefulShutdown { try await Task.sleep(for: delay) }
         delivery.sending()
         guard try await store(delivery) else { return nil }
@@ -124,12 +127,15 @@ struct ChatDelivery: Sendable {
         FaultPoint.reach(.doneBefore)
         let result = try await queue.outboxDone(claim.chat, claim.token, entry: entry)
         FaultPoint.reach(.doneAfter)
+        if result == .ok { deliveries.add("delivered") }
         return ending(result)
     }
 
     private func bury(_ entry: StreamID, _ reason: String) async throws -> Ending? {
         logger.warning("telegram message given up", metadata: ["chat": "\(key)", "reason": "\(reason)"])
-        return try await ending(queue.outboxBury(claim.chat, claim.token, entry: entry, reason: reason))
+        let result = try await queue.outboxBury(claim.chat, claim.token, entry: entry, reason: reason)
+        if result == .ok { deliveries.add("given_up") }
+        return ending(result)
     }
 
     private func ending(_ result: DeliveryResult) -> Ending? {

@@ -63,6 +63,7 @@ struct Deliverer: Service {
             return
         } catch {
             logger.debug("reading chats failed", metadata: ["error": "\(error)"])
+            // A Redis that refuses at once must not make a busy loop.
             try? await Task.sleep(for: .milliseconds(200))
         }
     }
@@ -118,6 +119,7 @@ struct Deliverer: Service {
             if !owned.isEmpty, let renewed = try? await queue.renewChats(deliverer: id, owned: owned) {
                 for (chat, token) in owned where renewed[chat] == nil { chats.lost(chat, token) }
             }
+            // A lease is renewed by the clock: four times in its life.
             try? await Task.sleep(for: queue.limits.lease / 4)
         }
     }
@@ -125,6 +127,7 @@ struct Deliverer: Service {
     /// Chats of deliverers that went silent, and those whose delay is over (so that no scheduler is needed for them).
     private func reap() async throws {
         try await runUntilShutdown {
+            // A silent deliverer says nothing: looking is all there is. Each looks at another moment.
             try await Task.sleep(for: .milliseconds(Int.random(in: 400...600)))
             guard let since = queue.redis.readySince, .now - since > queue.limits.lease else { return }
             do {

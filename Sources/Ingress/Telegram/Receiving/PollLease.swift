@@ -34,6 +34,7 @@ struct PollLease: Sendable {
     func keep() async throws {
         var renewed = ContinuousClock.now
         while .now - renewed < Self.duration {
+            // A lease is renewed by the clock.
             try await Task.sleep(for: Self.renewal)
             let asked = ContinuousClock.now
             do {

@@ -21,6 +21,7 @@ struct Poller: Service {
     func run() async throws {
         try await runUntilShutdown {
             guard try await isLeased() else {
+                // A lease that ends tells nobody. At different moments, so that not all ask at once.
                 return try await Task.sleep(for: .milliseconds(Int.random(in: 800...1200)))
             }
             logger.debug("telegram poll lease taken")
@@ -98,6 +99,7 @@ struct PollRound {
             // Ids may jump, also downwards, after a week of silence: the batch decides, not the offset before.
             let next = updates.map(\.id).max().map { $0 + 1 } ?? offset
             guard next != offset else {
+                // The server should have waited for updates itself; see `pause`.
                 if .now - asked < Self.pause { try await Task.sleep(for: Self.pause) }
                 continue
             }
@@ -125,6 +127,7 @@ struct PollRound {
                 throw CancellationError()
             } catch {
                 log.failed(error)
+                // Telegram or Redis is away, or Telegram said how long it wants to be left alone.
                 try await Task.sleep(for: delay(after: error))
             }
         }

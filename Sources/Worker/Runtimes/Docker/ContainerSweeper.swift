@@ -43,6 +43,7 @@ struct ContainerSweeper: Service {
                     level: isTold ? .debug : .warning, "looking at containers failed", metadata: ["error": "\(error)"])
                 isTold = true
             }
+            // What is idle or orphaned is so by the clock.
             try await Task.sleep(for: min(interval, idleTimeout.map { $0 / 4 } ?? interval))
         }
     }

@@ -68,6 +68,7 @@ package struct DockerDriver: RuntimeDriver {
                 return channel
             case .wait:
                 try await checkRestarts(container, attempt, isLast: false)
+                // Another worker is at it, or the engine is: both are only seen by looking again.
                 try await Task.sleep(for: .milliseconds(50))
             }
             guard ContinuousClock.now < attempt.deadline else {
@@ -218,6 +219,7 @@ package struct DockerDriver: RuntimeDriver {
             do {
                 return try await bootstrap.connect(host: address, port: ContainerSpec.port).get()
             } catch {
+                // The host announces itself by listening: there is nothing else to wait on.
                 try await Task.sleep(for: pause)
                 pause = min(pause * 2, .milliseconds(50))
             }
