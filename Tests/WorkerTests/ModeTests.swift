@@ -76,6 +76,16 @@ struct ModeTests {
         #expect(bench.inbox.isEmpty)
     }
 
+    @Test("waits no longer than two minutes to hear whether the running turn takes it")
+    func unanswered() {
+        var bench = running(.steer)
+        bench.say("two", chat: "a")
+        bench.complete("u1")
+        bench.pass(.seconds(121))
+        bench.context()
+        #expect(bench.prompt.hasSuffix("two"))
+    }
+
     @Test("is tried again with the others where the app-server dies")
     func dies() {
         var bench = running(.steer)

@@ -91,7 +91,7 @@ extension SessionMachine {
             let text = lane.waiting.first(where: { $0.entry == entry })?.text
         else { return }
         let id = "\(row.entries.first ?? .zero).\(row.attempt).steer-\(entry)"
-        steers[id] = (key, entry)
+        steers[id] = Steer(lane: key, entry: entry, deadline: now + settings.requestTimeout)
         guard runtime.isUp, let generation = runtime.current else { return }
         let line = RPCMessage.request(
             id: "0", method: "turn/steer",
@@ -114,9 +114,10 @@ extension SessionMachine {
 
     // MARK: Answers of the runtime
 
-    mutating func steerAnswered(_ answer: RPCMessage, _ key: String, _ entry: StreamID) {
-        with(key) { $0.steered(entry, isTaken: answer.error == nil) }
-        startNext(key)
+    mutating func steerAnswered(_ id: String, isTaken: Bool) {
+        guard let steer = steers.removeValue(forKey: id) else { return }
+        with(steer.lane) { $0.steered(steer.entry, isTaken: isTaken) }
+        startNext(steer.lane)
     }
 
     mutating func laneAnswered(_ key: String, _ answer: RPCMessage) {

@@ -91,8 +91,8 @@ extension SessionMachine {
         guard let message = try? RPCMessage(line) else { return }
         if let requestID {
             let hasDied = message.error?["message"]?.string == HostMessages.runtimeRestarted
-            if let (key, entry) = steers.removeValue(forKey: requestID) {
-                if !hasDied { steerAnswered(message, key, entry) }
+            if steers[requestID] != nil {
+                if !hasDied { steerAnswered(requestID, isTaken: message.error == nil) }
                 return
             }
             guard let key = laneRequests[requestID] else {

@@ -12,6 +12,7 @@ extension SessionMachine {
             guard call.isPassedOn || call.kind == .interrupt else { continue }
             fail(call, "the runtime did not answer \(call.message.method ?? "this") in time")
         }
+        for (id, steer) in steers where steer.deadline <= now { steerAnswered(id, isTaken: false) }
         for key in lanes.keys.sorted() { checkTurn(key) }
         checkTrial()
         tellOfQuestions()

@@ -36,6 +36,8 @@ package struct SessionMachine: Sendable {
     var afterSends: [Effect] = []
     /// Whether the effects end a turn or begin one: those must not fail for lack of memory.
     package internal(set) var mustNotFail = false
+    /// Turns that the effects begin and end, for the metrics.
+    var milestones: [TurnMilestone] = []
     package internal(set) var isRemoved = false
 
     package var now: ContinuousClock.Instant
@@ -62,7 +64,7 @@ package struct SessionMachine: Sendable {
     /// Inbox entries that a lane's row took over from an earlier owner, until they are read.
     var carried: [StreamID: String] = [:]
     /// Inputs on their way into a running turn, by their requests.
-    var steers: [String: (lane: String, entry: StreamID)] = [:]
+    var steers: [String: Steer] = [:]
     /// Which lane a request in flight belongs to.
     var laneRequests: [String: String] = [:]
     /// When the runtime last said anything of the lane's thread.
@@ -137,8 +139,10 @@ package struct SessionMachine: Sendable {
             effects.append(.set(field: "handled", value: ByteBuffer(string: "\(handled)")))
         }
         let output = Output(
-            effects: effects, sends: sends, cursor: runtime.cursor.map(\.description), mustNotFail: mustNotFail)
+            effects: effects, sends: sends, cursor: runtime.cursor.map(\.description), mustNotFail: mustNotFail,
+            milestones: milestones)
         effects = []
+        milestones = []
         sends = []
         mustNotFail = false
         return output
@@ -160,7 +164,14 @@ package struct SessionMachine: Sendable {
         package let sends: [WorkerFrame]
         package let cursor: String?
         package let mustNotFail: Bool
+        let milestones: [TurnMilestone]
     }
+}
+
+/// What is counted of turns. One that is only about its thread (`argus/thread/main/ensure`) is none.
+enum TurnMilestone: Sendable, Equatable, CaseIterable {
+    case started
+    case completed, interrupted, failed, refused, givenUp
 }
 
 /// What is known of the app-server's life.
@@ -186,6 +197,14 @@ struct RuntimeState: Sendable {
 
     /// Requests may leave: every line of earlier generations has been read.
     var isUp: Bool { current != nil && current == cursor?.generation }
+}
+
+/// An input that was offered to a running turn.
+struct Steer: Sendable {
+    let lane: String
+    let entry: StreamID
+    /// Without an answer by then it waits as any other.
+    let deadline: ContinuousClock.Instant
 }
 
 /// A client's request that the runtime has not answered.

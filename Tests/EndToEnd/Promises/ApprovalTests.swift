@@ -47,7 +47,8 @@ struct ApprovalTests {
         #expect(tape.heard("serverRequest/resolved").count == 1)
         #expect(tape.turnEdges.count == 2)
         #expect(try await installation.outbox("a").map(\.kind) == ["reply"])
-        let pending = try await installation.redis.command("HLEN", .text("argus:{0}:pending:\(tape.session)")).int
+        let pending = try await installation.redis.command("HLEN", .text(installation.key("pending", of: tape.session)))
+            .int
         #expect(pending == 0)
     }
 
@@ -66,6 +67,27 @@ struct ApprovalTests {
             try await right.until("turn/completed")
             try await installation.expectWhole(right)
             #expect(try await installation.outbox("a").map(\.kind) == ["reply"])
+        }
+    }
+
+    @Test("Told to the chat when nobody is there to give it, and then given by who comes")
+    func nobodyThere() async throws {
+        try await Installation.with { installation, ingress in
+            let first = try await EventTape.attach(ingress)
+            try await first.enqueue("may I !delay=500 !approve=ls", chat: "a")
+            try await first.until("turn/started")
+            try await first.socket.close()
+            try await eventually("the chat is told") { try await installation.outbox("a").count == 1 }
+            let note = try #require(try await installation.outbox("a").first)
+            #expect(note.kind == "note")
+            #expect(note.text.contains("may it run `ls`?"))
+            #expect(note.text.contains("argus chat --session \(first.session)"))
+            let second = try await EventTape.attach(ingress, session: first.session)
+            // The question is asked of nobody, of nobody again once that was told, and then of this client.
+            let question = try await second.until(Self.method)
+            try await accept(question, second)
+            try await second.until("turn/completed")
+            #expect(try await installation.outbox("a").map(\.kind) == ["note", "reply"])
         }
     }
 

@@ -80,8 +80,21 @@ struct DeadRuntimeTests {
             let letters = try await installation.deadLetters()
             #expect(letters.count == 1)
             #expect(letters.first?.fields["record"]?.contains("poison !delay") == true)
+            // The last try of what was given up stays in the history, between what came before and after it.
             let poisoned = try await installation.record(of: threads[2], asked: tape)
-            #expect(poisoned.count == 2)
+            #expect(poisoned.map { $0["status"]?.string } == ["completed", "interrupted", "completed"])
+        }
+    }
+
+    @Test("A runtime that can't be started is told of, with its words, long before its host is given up")
+    func cannotStart() async throws {
+        try await Installation.with(command: "echo no licence >&2; exit 3") { installation, ingress in
+            let tape = try await EventTape.attach(ingress)
+            let asked = try await tape.enqueue("hello", chat: "a")
+            let answer = try await tape.answer(to: asked, within: .seconds(25))
+            #expect(answer.error?["message"]?.string?.contains("no licence") == true)
+            #expect(try await installation.outbox("a").map { $0.text.contains("no licence") } == [true])
+            #expect(try await installation.deadLetters().count == 1)
         }
     }
 
