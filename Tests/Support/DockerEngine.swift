@@ -10,7 +10,7 @@ package final class DockerEngine: Sendable {
 
     package let host: String
 
-    private init(host: String) {
+    package init(host: String) {
         self.host = host
     }
 
@@ -64,7 +64,8 @@ package final class DockerEngine: Sendable {
         }
     }
 
-    private func prepare() async throws {
+    /// Gives it the image and the network of the tests.
+    package func prepare() async throws {
         let script = Self.script("test-image")
         let process = try await ChildProcess.start(
             script, [Self.image, try ArgusProcess.binary], environment: ["DOCKER_HOST": host])
@@ -92,11 +93,14 @@ package final class DockerEngine: Sendable {
     }
 
     /// An installation whose sessions are containers; they are removed when it ends.
+    ///
+    /// - Parameter own: another engine than the one that all tests share.
     package static func with(
-        workers: Int = 1, environment: [String: String] = [:],
+        workers: Int = 1, environment: [String: String] = [:], on own: DockerEngine? = nil,
         _ body: (DockerEngine, Installation, Ingress, _ prefix: String) async throws -> Void
     ) async throws {
-        guard let engine = await find() else { return }
+        let shared = own == nil ? await find() : nil
+        guard let engine = own ?? shared else { return }
         let prefix = "argus-test-\(RandomHex.make(bytes: 4))"
         var variables = [
             "ARGUS_PROVISION_MODE": "docker", "DOCKER_HOST": engine.host, "ARGUS_CONTAINER_PREFIX": prefix,

@@ -59,8 +59,8 @@ package final class Installation: Sendable {
         return entrances
     }
 
-    package func startIngress() async throws -> Ingress {
-        let process = try await start("ingress")
+    package func startIngress(_ extra: [String: String] = [:]) async throws -> Ingress {
+        let process = try await start("ingress", extra)
         let line = try await process.waitForLine(containing: "listening")
         guard let port = line.firstMatch(of: #/address=\S+:(\d+)/#).flatMap({ Int($0.output.1) }) else {
             throw NotInTime("the ingress did not say its port: \(line)")
@@ -68,10 +68,16 @@ package final class Installation: Sendable {
         return Ingress(process: process, port: port)
     }
 
-    /// - Parameter extra: settings of this process alone.
+    /// - Parameters:
+    ///   - extra: settings of this process alone.
+    ///   - wrapper: a command that becomes the one behind it, such as `ip netns exec NAME`.
     @discardableResult
-    package func start(_ role: String, _ extra: [String: String] = [:]) async throws -> ChildProcess {
-        let process = try await ArgusProcess.start(role, environment: environment.merging(extra) { $1 })
+    package func start(
+        _ role: String, _ extra: [String: String] = [:], through wrapper: [String] = []
+    ) async throws -> ChildProcess {
+        let words = wrapper + [try ArgusProcess.binary, role]
+        let process = try await ChildProcess.start(
+            words[0], Array(words.dropFirst()), environment: environment.merging(extra) { $1 })
         processes.withLockedValue { $0.append(process) }
         try await process.waitForLine(containing: "ready")
         return process
