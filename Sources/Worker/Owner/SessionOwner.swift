@@ -194,7 +194,7 @@ struct OwnerRound: Sendable {
                 owner.metrics.commitSeconds.observe(.now - began)
                 switch result {
                 case .committed(let ids, _):
-                    owner.metrics.count(output.effects)
+                    owner.metrics.count(output.milestones)
                     revision += 1
                     machine.committed(requestIDs: requestIDs(output.effects, ids))
                     return true
@@ -205,7 +205,7 @@ struct OwnerRound: Sendable {
                     // The answer to an earlier try was lost. Its event ids are lost with it, and the machine needs them
                     // for open questions: another owner, or this worker's next claim, reads them from Redis.
                     guard current == revision + 1, !hasRequests(output.effects) else { return false }
-                    owner.metrics.count(output.effects)
+                    owner.metrics.count(output.milestones)
                     revision += 1
                     return true
                 case .full:

@@ -14,14 +14,19 @@ extension SessionMachine {
         for entry in row.entries { effects.append(.done(entry)) }
         forget(row)
         switch ending {
-        case .completed(let answer): deliver(answer ?? "", of: row, to: inputs)
+        case .completed(let answer):
+            count(.completed, row)
+            deliver(answer ?? "", of: row, to: inputs)
         case .interrupted:
+            count(.interrupted, row)
             // Who stopped it in the chat was told so.
             let others = inputs.filter { $0.source.map { !stoppers.contains($0) } ?? false }
             reply(to: others, "This was stopped before it was finished.", turn: row.shownTurn, kind: "note")
         case .failed(let message):
+            count(.failed, row)
             reply(to: inputs, "The turn failed: \(message)", turn: row.shownTurn, kind: "note")
         case .refused:
+            count(.refused, row)
             refuse(inputs, on: key)
         }
         endTrial(of: key, isGuilty: false)
@@ -34,6 +39,7 @@ extension SessionMachine {
         lanes[key] = lane
         mustNotFail = true
         effects.append(.laneDelete(lane: key))
+        count(.givenUp, row)
         bury(inputs, reason: reason)
         forget(row)
         if let thread = row.thread, let turn = row.turn { tellEnd(TurnEnd(thread, turn, .failed, error: reason)) }
@@ -49,6 +55,10 @@ extension SessionMachine {
         for input in inputs { answerFailed(input, code: -32000, message: reason) }
         endTrial(of: key, isGuilty: true)
         finish(key)
+    }
+
+    mutating func count(_ milestone: TurnMilestone, _ row: LaneRow) {
+        if row.kind != .ensure { milestones.append(milestone) }
     }
 
     /// The host need not remember the requests of a settled turn: none of them is sent again. An answer that still

@@ -38,7 +38,9 @@ extension SessionMachine {
                 mustNotFail = true
                 lastSign[key] = now
                 // With a request to follow, `persist` is not needed: the row says what is sent next.
-                if let row = lanes[key]?.row { effects.append(.laneBegin(lane: key, row: row.buffer)) }
+                guard let row = lanes[key]?.row else { break }
+                effects.append(.laneBegin(lane: key, row: row.buffer))
+                count(.started, row)
             case .persist:
                 if let row = lanes[key]?.row { effects.append(.laneSet(lane: key, row: row.buffer)) }
             case .request: send(on: key)
