@@ -11,6 +11,7 @@ struct IngressCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup(title: "Redis") var redis: RedisOptions
+    @OptionGroup(title: "Redis") var replicas: ReplicasOption
     @OptionGroup(title: "Redis") var pool: PoolOption
     @OptionGroup(title: "HTTP and WebSocket") var listen: ListenOptions
     @OptionGroup(title: "Limits of a session") var limits: LimitOptions
@@ -18,7 +19,7 @@ struct IngressCommand: AsyncParsableCommand {
     @OptionGroup(title: "Logging") var log: LogOptions
 
     func run() async throws {
-        let flags: [any SettingOptions] = [redis, pool, listen, limits, telegram, log]
+        let flags: [any SettingOptions] = [redis, replicas, pool, listen, limits, telegram, log]
         try await Role.run("ingress", flags) { try IngressServices.make($0, logger: $1) }
     }
 }

@@ -35,6 +35,12 @@ struct RedisOptions: SettingOptions {
     }
 }
 
+struct ReplicasOption: SettingOptions {
+    @Option(name: .setting(.waitReplicas), help: .setting(.waitReplicas, shows: "count")) var waitReplicas: String?
+
+    var values: [(Setting, String?)] { [(.waitReplicas, waitReplicas)] }
+}
+
 struct PoolOption: SettingOptions {
     @Option(name: .setting(.pool), help: .setting(.pool, shows: "name")) var pool: String?
 

@@ -20,7 +20,9 @@ package enum IngressServices {
         let redis = RedisClient(configuration.redis, name: "argus-ingress", logger: logger)
         let subscriber = RedisSubscriber(configuration.redis, name: "argus-ingress-events", logger: logger)
         let keys = QueueKeys(prefix: configuration.redisPrefix, shards: configuration.shards)
-        let queue = SessionQueue(redis: redis, keys: keys, limits: limits(configuration))
+        let replicas = RedisReplicas(
+            configuration.redis, count: configuration.waitReplicas, name: "argus-ingress-replicas", logger: logger)
+        let queue = SessionQueue(redis: redis, keys: keys, limits: limits(configuration), replicas: replicas)
         let feeds = FeedRegistry(queue: queue, subscriber: subscriber, logger: logger)
         var settings = settings
         settings.messageLimit = configuration.clientFrameLimitBytes
@@ -40,7 +42,7 @@ package enum IngressServices {
             settings: settings, host: configuration.host, port: configuration.port, bound: bound, logger: logger)
         let telegram = TelegramServices.make(
             configuration, queue: queue, redis: redis, ingress: ingress, deliveries: metrics.deliveries, logger: logger)
-        return [redis, subscriber, presence, feeds] + telegram + [server]
+        return [redis, subscriber] + (replicas.map { [$0] } ?? []) + [presence, feeds] + telegram + [server]
     }
 
     private static func limits(_ configuration: Configuration) -> QueueLimits {

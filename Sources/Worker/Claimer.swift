@@ -15,7 +15,8 @@ struct Claimer: Service {
     /// How many sessions this worker owns at most. Those with a running turn are taken beyond it.
     let capacity: Int
     let queue: SessionQueue
-    let reader: ReadyReader
+    /// One for each shard.
+    let readers: [ReadyReader]
     let owners: Owners
     let makeOwner: @Sendable (SessionID, FencingToken, Mailbox) -> SessionOwner
     let logger: Logger
@@ -28,7 +29,11 @@ struct Claimer: Service {
                     feed.finish()
                     owners.stop()
                 }
-                try await runUntilShutdown { await read(into: feed) }
+                try await withThrowingDiscardingTaskGroup { reading in
+                    for reader in readers {
+                        reading.addTask { try await runUntilShutdown { await read(reader, into: feed) } }
+                    }
+                }
             }
             for await entry in entries {
                 guard let (owner, claim) = await claim(entry) else { continue }
@@ -41,7 +46,7 @@ struct Claimer: Service {
         }
     }
 
-    private func read(into feed: AsyncStream<ReadySession>.Continuation) async {
+    private func read(_ reader: ReadyReader, into feed: AsyncStream<ReadySession>.Continuation) async {
         do {
             let free = max(0, min(capacity - owners.count, 64))
             let ready = try await reader.sessions(pool: pool, capacity: free, blockingFor: .seconds(2))

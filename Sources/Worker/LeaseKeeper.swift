@@ -33,13 +33,13 @@ struct LeaseKeeper: Service {
         let renewed = try await queue.renew(worker: worker, owned: owned)
         FaultPoint.reach(.renewAfter)
         for (session, _) in owned {
-            guard let mailbox = owners.mailbox(of: session) else { continue }
+            // Without an answer the lease may hold or not: the next round tells.
+            guard let mailbox = owners.mailbox(of: session), let renewal = renewed[session] else { continue }
             mailbox.signal { mail in
                 mail.isTick = true
-                if let last = renewed[session] {
-                    mail.lastInbox = last
-                } else {
-                    mail.isLost = true
+                switch renewal {
+                case .held(let newest): mail.lastInbox = newest
+                case .lost: mail.isLost = true
                 }
             }
         }
@@ -50,7 +50,6 @@ struct LeaseKeeper: Service {
 struct Reaper: Service {
     let pool: String
     let queue: SessionQueue
-    let redis: RedisClient
     let metrics: WorkerMetrics
     let logger: Logger
 
@@ -58,11 +57,11 @@ struct Reaper: Service {
         try await runUntilShutdown {
             // A silent owner says nothing: looking is all there is. Workers look at different moments.
             try await Task.sleep(for: .milliseconds(Int.random(in: 400...600)))
-            // Right after a reconnect nobody has had the chance to renew.
-            guard let since = redis.readySince, .now - since > queue.limits.lease else { return }
+            let shards = queue.settledShards
+            guard !shards.isEmpty else { return }
             do {
                 FaultPoint.reach(.reapBefore)
-                for session in try await queue.reap(pool: pool) {
+                for session in try await queue.reap(pool: pool, shards: shards) {
                     FaultPoint.reach(.reapAfter)
                     metrics.takeovers.add(1)
                     logger.notice("session taken from a silent owner", metadata: ["session": "\(session)"])

@@ -18,10 +18,11 @@ package enum WorkerServices {
         let worker = RandomHex.make(bytes: 6)
         let name = "argus-worker-\(worker)"
         let redis = RedisClient(configuration.redis, name: name, logger: logger)
-        let blocking = RedisReader(configuration.redis, name: name + "-ready", unblocking: redis, logger: logger)
         let subscriber = RedisSubscriber(configuration.redis, name: name + "-wake", logger: logger)
         let keys = QueueKeys(prefix: configuration.redisPrefix, shards: configuration.shards)
         let queue = SessionQueue(redis: redis, keys: keys, limits: QueueLimits(configuration))
+        let ready = ReadyReader.make(
+            configuration.redis, name: name + "-ready", redis: redis, keys: keys, consumer: worker, logger: logger)
         let owners = Owners()
         let metrics = WorkerMetrics()
         let group = MultiThreadedEventLoopGroup.singleton
@@ -32,8 +33,7 @@ package enum WorkerServices {
         let links = LinkSettings(lineLimitBytes: configuration.lineLimitBytes)
         let claimer = Claimer(
             worker: worker, pool: configuration.pool, capacity: 1000, queue: queue,
-            reader: ReadyReader(reader: blocking, redis: redis, keys: keys, consumer: worker),
-            owners: owners,
+            readers: ready.readers, owners: owners,
             makeOwner: { [settings] session, token, mailbox in
                 SessionOwner(
                     session: session, token: token, mailbox: mailbox, queue: queue,
@@ -43,13 +43,14 @@ package enum WorkerServices {
         let listener = MetricsListener.make(configuration.metricsAddress, logger: logger) { [configuration] in
             metrics.text(owned: owners.count, reconnects: configuration.redis.outage.reconnects)
         }
-        return [redis, blocking, subscriber] + listener + [
+        return [redis] + ready.services + [subscriber] + listener + [
             ArgusService.Presence(
                 role: "worker", id: worker, prefix: configuration.redisPrefix, redis: redis, logger: logger,
                 fields: { [("pool", configuration.pool), ("sessions", "\(owners.count)")] }),
-            WakeListener(channel: keys.worker(worker), subscriber: subscriber, owners: owners),
+            WakeListener(
+                channels: (0..<keys.shards).map { keys.wake($0, worker) }, subscriber: subscriber, owners: owners),
             LeaseKeeper(worker: worker, queue: queue, owners: owners, logger: logger),
-            Reaper(pool: configuration.pool, queue: queue, redis: redis, metrics: metrics, logger: logger),
+            Reaper(pool: configuration.pool, queue: queue, metrics: metrics, logger: logger),
             claimer,
         ] + runtimes.services
     }
@@ -57,22 +58,25 @@ package enum WorkerServices {
 
 /// Passes wake-ups on to the owners. A lost one costs no more than a renewal.
 struct WakeListener: Service {
-    let channel: String
+    /// One for each shard.
+    let channels: [String]
     let subscriber: RedisSubscriber
     let owners: Owners
 
     func run() async throws {
-        let subscription = subscriber.subscribe(channel) { event in
-            switch event {
-            case .subscribed:
-                for (session, _) in owners.all { owners.mailbox(of: session)?.signal { $0.isWoken = true } }
-            case .message(let body):
-                guard let session = SessionID(String(buffer: body)) else { return }
-                owners.mailbox(of: session)?.signal { $0.isWoken = true }
+        let subscriptions = channels.map { channel in
+            subscriber.subscribe(channel) { event in
+                switch event {
+                case .subscribed:
+                    for (session, _) in owners.all { owners.mailbox(of: session)?.signal { $0.isWoken = true } }
+                case .message(let body):
+                    guard let session = SessionID(String(buffer: body)) else { return }
+                    owners.mailbox(of: session)?.signal { $0.isWoken = true }
+                }
             }
         }
         try? await gracefulShutdown()
-        subscription.cancel()
+        for subscription in subscriptions { subscription.cancel() }
     }
 }
 
@@ -80,7 +84,7 @@ extension SessionSettings {
     init(_ configuration: Configuration) {
         self.init()
         attempts = configuration.turnAttempts
-        queueMode = configuration.queueMode == .followup ? .followup : .collect
+        queueMode = QueueMode(rawValue: configuration.queueMode.rawValue) ?? .collect
         workspace = configuration.workspace
         eventLimitBytes = configuration.eventLimitBytes
         stuckTurnTimeout = configuration.stuckTurnTimeout

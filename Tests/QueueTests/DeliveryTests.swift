@@ -81,8 +81,9 @@ struct DeliveryTests {
             #expect(try await fixture.queue.reapChats(channel: "telegram") == [chat])
             let new = try await claimed(fixture, by: "d2")
             #expect(new.progress == progress)
-            #expect(try await fixture.queue.renewChats(deliverer: "d1", owned: [(chat, old.token)]).isEmpty)
-            #expect(try await fixture.queue.renewChats(deliverer: "d2", owned: [(chat, new.token)]) == [chat: entry])
+            #expect(try await fixture.queue.renewChats(deliverer: "d1", owned: [(chat, old.token)]) == [chat: .lost])
+            let renewed = try await fixture.queue.renewChats(deliverer: "d2", owned: [(chat, new.token)])
+            #expect(renewed == [chat: .held(newest: entry)])
             let before = try await fixture.snapshot()
             #expect(try await fixture.queue.outboxDone(chat, old.token, entry: entry) == .fenced)
             #expect(try await fixture.queue.deliveryProgress(chat, old.token, progress) == .fenced)
@@ -115,7 +116,7 @@ struct DeliveryTests {
             let heard = EventList()
             let subscriber = RedisSubscriber(try RedisServer.current.configuration, name: "test", logger: .quiet)
             try await running([{ try await subscriber.run() }]) {
-                let subscription = subscriber.subscribe(fixture.keys.deliveryChannel("d9")) { heard.add($0) }
+                let subscription = subscriber.subscribe(fixture.keys.wake(0, "d9")) { heard.add($0) }
                 try await eventually("subscribed") { heard.isSubscribed }
                 _ = try await send(fixture, "2")
                 try await eventually("told") { heard.messages == ["telegram:-100:7"] }

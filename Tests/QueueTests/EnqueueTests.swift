@@ -123,7 +123,7 @@ struct EnqueueTests {
     func wakesOwner() async throws {
         try await QueueFixture.run { fixture in
             let (claim, _) = try await fixture.owned(by: "w7")
-            let channel = fixture.keys.worker("w7")
+            let channel = fixture.keys.wake(0, "w7")
             let heard = EventList()
             let subscriber = RedisSubscriber(try RedisServer.current.configuration, name: "test", logger: .quiet)
             try await running([{ try await subscriber.run() }]) {
@@ -148,9 +148,9 @@ struct EnqueueTests {
                     InboxEntry(kind: .notify, fields: ["body": buffer("\(number)")]), dedupe: "n\(number)",
                     memory: .seconds(300))
             }
-            let first = try await fixture.queue.enqueue(fixture.session, Array(commands[..<20]), loadsScript: true)
+            let first = try await fixture.queue.enqueue(fixture.session, Array(commands[..<20]))
             try await fixture.forgetScripts()
-            let all = try await fixture.queue.enqueue(fixture.session, commands, loadsScript: true)
+            let all = try await fixture.queue.enqueue(fixture.session, commands)
             #expect(first.count == 20 && all.count == 50)
             for outcome in all[..<20] {
                 guard case .duplicate = try outcome.get() else { throw NotInTime("a repeat is a duplicate") }

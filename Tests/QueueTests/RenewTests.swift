@@ -16,7 +16,7 @@ struct RenewTests {
             let before = try await fixture.snapshot()
             let owned = [(session: fixture.session, token: claim.token)]
             let renewed = try await fixture.queue.renew(worker: "w1", owned: owned)
-            #expect(renewed == [fixture.session: second])
+            #expect(renewed == [fixture.session: .held(newest: second)])
             #expect(try await fixture.snapshot() == before)
             #expect(try await fixture.queue.reap(pool: fixture.pool).isEmpty)
             try await fixture.forgetScripts()
@@ -28,10 +28,11 @@ struct RenewTests {
     func fenced() async throws {
         try await QueueFixture.run { fixture in
             let (claim, _) = try await fixture.owned()
-            #expect(try await fixture.queue.renew(worker: "w2", owned: [(fixture.session, claim.token)]).isEmpty)
+            let owned = [(session: fixture.session, token: claim.token)]
+            #expect(try await fixture.queue.renew(worker: "w2", owned: owned) == [fixture.session: .lost])
             _ = try await fixture.queue.release(fixture.session, claim.token)
             let before = try await fixture.snapshot()
-            #expect(try await fixture.queue.renew(worker: "w1", owned: [(fixture.session, claim.token)]).isEmpty)
+            #expect(try await fixture.queue.renew(worker: "w1", owned: owned) == [fixture.session: .lost])
             #expect(try await fixture.snapshot() == before)
         }
     }
@@ -39,17 +40,20 @@ struct RenewTests {
     @Test("a thousand sessions over several shards are renewed at once, on full memory too", .redis)
     func many() async throws {
         try await QueueFixture.run(shards: 3) { fixture in
-            let reader = RedisReader(
-                try RedisServer.current.configuration, name: "reader", unblocking: fixture.redis, logger: .quiet)
+            let ready = ReadyReader.make(
+                try RedisServer.current.configuration, name: "reader", redis: fixture.redis, keys: fixture.keys,
+                consumer: "w1", logger: .quiet)
             for index in 0..<1200 {
                 let session = try #require(SessionID("n\(index)"))
                 _ = try await fixture.queue.open(session, pool: "default", create: true)
                 _ = try await fixture.queue.enqueue(session, InboxEntry(kind: .turn), dedupe: "d")
             }
-            let owned = try await running([{ try await reader.run() }]) {
+            let owned = try await running(ready.services.map { service in { try await service.run() } }) {
                 var owned: [(session: SessionID, token: FencingToken)] = []
-                let ready = ReadyReader(reader: reader, redis: fixture.redis, keys: fixture.keys, consumer: "w1")
-                let found = try await ready.sessions(pool: "default", capacity: 2000, blockingFor: .seconds(2))
+                var found: [ReadySession] = []
+                for reader in ready.readers {
+                    found += try await reader.sessions(pool: "default", capacity: 2000, blockingFor: .seconds(2))
+                }
                 #expect(found.count == 1200)
                 for entry in found {
                     let claim = try #require(try await fixture.queue.claim(entry, worker: "w1"))
@@ -58,7 +62,8 @@ struct RenewTests {
                 return owned
             }
             try await fixture.fillMemory()
-            #expect(try await fixture.queue.renew(worker: "w1", owned: owned).count == 1200)
+            let renewed = try await fixture.queue.renew(worker: "w1", owned: owned)
+            #expect(renewed.count == 1200 && !renewed.values.contains(.lost))
         }
     }
 }

@@ -57,7 +57,7 @@ struct RedisSentinelTests {
             try await eventually(within: .seconds(40), "another master") { try await group.current() !== first }
             first.resume()
             try await eventually(within: .seconds(20), "it subscribed at the new master") {
-                let heard = try await group.current().command("PUBLISH", "news", "there")
+                let heard = try await group.current().command("SPUBLISH", "news", "there")
                 return heard.int == 1
             }
         }

@@ -38,11 +38,11 @@ struct RedisSubscriberTests {
             let heard = Heard()
             let subscription = subscriber.subscribe("news", heard.add)
             try await heard.wait(for: ["subscribed"])
-            for word in ["one", "two", "three"] { try await server.command("PUBLISH", "news", "\(word)") }
+            for word in ["one", "two", "three"] { try await server.command("SPUBLISH", "news", "\(word)") }
             try await heard.wait(for: ["subscribed", "one", "two", "three"])
             subscription.cancel()
             try await eventually("Redis has no subscriber") {
-                try await server.command("PUBLISH", "news", "four").int == 0
+                try await server.command("SPUBLISH", "news", "four").int == 0
             }
             #expect(heard.events.count == 4)
         }
@@ -56,11 +56,11 @@ struct RedisSubscriberTests {
             try await first.wait(for: ["subscribed"])
             let two = subscriber.subscribe("shared", second.add)
             try await second.wait(for: ["subscribed"])
-            try await server.command("PUBLISH", "shared", "both")
+            try await server.command("SPUBLISH", "shared", "both")
             try await first.wait(for: ["subscribed", "both"])
             try await second.wait(for: ["subscribed", "both"])
             one.cancel()
-            try await server.command("PUBLISH", "shared", "second only")
+            try await server.command("SPUBLISH", "shared", "second only")
             try await second.wait(for: ["subscribed", "both", "second only"])
             #expect(first.events.count == 2)
             two.cancel()
@@ -79,7 +79,7 @@ struct RedisSubscriberTests {
             await server.kill()
             try await server.launch()
             try await heard.wait(for: ["subscribed", "subscribed"])
-            try await server.command("PUBLISH", "lasting", "still here")
+            try await server.command("SPUBLISH", "lasting", "still here")
             try await heard.wait(for: ["subscribed", "subscribed", "still here"])
         }
     }

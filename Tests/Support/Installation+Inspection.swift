@@ -16,6 +16,18 @@ extension Installation {
         package let text: String
     }
 
+    package struct Letter: Sendable {
+        /// As `argus queue` names it.
+        package let name: String
+        package let id: StreamID
+        package let fields: [String: String]
+    }
+
+    /// A key of one session: `inbox`, `lanes` …
+    package func key(_ kind: String, of session: String) -> String {
+        "argus:{\(Int(KeySlot.crc16(session.utf8)) % shards)}:\(kind):\(session)"
+    }
+
     package func entries(_ key: String) async throws -> [(id: StreamID, fields: [String: String])] {
         let reply = try await redis.command("XRANGE", .text(key), "-", "+")
         return (reply.array ?? []).compactMap { item in
@@ -27,14 +39,14 @@ extension Installation {
     }
 
     package func events(of session: String) async throws -> [StoredEvent] {
-        try await entries("argus:{0}:events:\(session)").map {
+        try await entries(key("events", of: session)).map {
             StoredEvent(id: $0.id, to: $0.fields["to"], kind: $0.fields["k"])
         }
     }
 
     /// The newest event that is for everybody, among the last hundred.
     package func lastEvent(of session: String) async throws -> StreamID {
-        let key = RedisArgument.text("argus:{0}:events:\(session)")
+        let key = RedisArgument.text(key("events", of: session))
         let reply = try await redis.command("XREVRANGE", key, "+", "-", "COUNT", 100)
         let entry = reply.array?.first { $0.array?.last?.pairs["to"] == nil }
         return entry?.array?.first?.text.flatMap { StreamID($0) } ?? .zero
@@ -42,22 +54,30 @@ extension Installation {
 
     /// What waits for delivery to a chat of the channel `test`, which nobody serves: so all that was ever said to it.
     package func outbox(_ chat: String) async throws -> [Reply] {
-        try await entries("argus:{0}:outbox:test:\(chat)").compactMap { entry in
+        var found: [(id: StreamID, fields: [String: String])] = []
+        for shard in 0..<shards { found += try await entries("argus:{\(shard)}:outbox:test:\(chat)") }
+        return found.compactMap { entry in
             guard let body = entry.fields["body"], let json = try? JSONSlice.parse(body) else { return nil }
             return Reply(kind: json["kind"]?.string ?? "", text: json["text"]?.string ?? "")
         }
     }
 
-    package func deadLetters() async throws -> [(id: StreamID, fields: [String: String])] {
-        try await entries("argus:{0}:dead")
+    package func deadLetters() async throws -> [Letter] {
+        var letters: [Letter] = []
+        for shard in 0..<shards {
+            letters += try await entries("argus:{\(shard)}:dead").map { entry in
+                Letter(name: "\(shard)/\(entry.id)", id: entry.id, fields: entry.fields)
+            }
+        }
+        return letters
     }
 
     package func field(_ name: String, of session: String) async throws -> String? {
-        try await redis.command("HGET", .text("argus:{0}:session:\(session)"), .text(name)).text
+        try await redis.command("HGET", .text(key("session", of: session)), .text(name)).text
     }
 
     package func depth(of session: String) async throws -> Int {
-        try await redis.command("XLEN", .text("argus:{0}:inbox:\(session)")).int ?? 0
+        try await redis.command("XLEN", .text(key("inbox", of: session))).int ?? 0
     }
 
     /// The worker that owns the session now; waits until one of the living ones does.

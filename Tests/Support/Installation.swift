@@ -8,7 +8,8 @@ import NIOCore
 /// A whole Argus of real processes around a private Redis: any number of ingress, worker and scheduler, process
 /// runtimes.
 package final class Installation: Sendable {
-    package let redis: RedisServer
+    package let redis: any RedisFixture
+    package let shards: Int
     package let home: TemporaryDirectory
     private let environment: [String: String]
     private let processes = NIOLockedValueBox<[ChildProcess]>([])
@@ -17,15 +18,20 @@ package final class Installation: Sendable {
 
     /// Runs `body` with an installation, and kills every process of it afterwards, runtime hosts included.
     ///
-    /// - Parameter command: the runtime; nil is the demo runtime.
+    /// - Parameters:
+    ///   - command: the runtime; nil is the demo runtime.
+    ///   - options: of the Redis, or of each of them.
     package static func with<Result: Sendable>(
         command: String? = nil, environment: [String: String] = [:], ingress: Int = 1, workers: Int = 1,
         schedulers: Int = 1, redis options: RedisServer.Options = RedisServer.Options(),
+        on topology: RedisTopology = .ofTheRun, shards: Int? = nil,
         _ body: (Installation, Ingress) async throws -> Result
     ) async throws -> Result {
         await slots.take()
         defer { slots.giveBack() }
-        let installation = try await Installation(command: command, environment: environment, options)
+        let redis = try await topology.start(options)
+        let installation = try Installation(
+            command: command, environment: environment, redis, shards: shards ?? topology.shards)
         do {
             let entrances = try await installation.start(ingress: ingress, workers: workers, schedulers: schedulers)
             let result = try await body(installation, entrances[0])
@@ -38,10 +44,14 @@ package final class Installation: Sendable {
         }
     }
 
-    private init(command: String?, environment: [String: String], _ options: RedisServer.Options) async throws {
+    private init(
+        command: String?, environment: [String: String], _ redis: any RedisFixture, shards: Int
+    ) throws {
         home = try TemporaryDirectory("home")
-        redis = try await RedisServer.start(options)
+        self.redis = redis
+        self.shards = shards
         var variables = environment
+        variables["ARGUS_SHARDS"] = "\(shards)"
         variables["ARGUS_REDIS_URL"] = redis.url
         variables["ARGUS_HOME_HOST_PATH"] = home.path
         variables["ARGUS_PORT"] = "0"

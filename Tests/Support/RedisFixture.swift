@@ -5,6 +5,8 @@ import Logging
 package protocol RedisFixture: Sendable {
     /// For ARGUS_REDIS_URL.
     var url: String { get }
+    /// Those that hold data.
+    var servers: [RedisServer] { get }
     /// As a crash does it, of all of it.
     func kill() async
     /// Starts it again, on the same data when that is kept. Returns when it serves.
@@ -14,6 +16,8 @@ package protocol RedisFixture: Sendable {
     /// As a stalled machine does it: connections stay open, nothing answers.
     func pause()
     func resume()
+    /// One command over a connection of its own: for looking in from outside.
+    func command(_ words: [RedisArgument]) async throws -> RESPValue
 }
 
 extension RedisFixture {
@@ -31,9 +35,17 @@ extension RedisFixture {
         }
     }
 
-    /// One command over a connection of its own: for looking in from outside.
+    package func command(_ words: [RedisArgument]) async throws -> RESPValue {
+        try await withClient("inspector") { try await $0.send(words) }
+    }
+
     @discardableResult
     package func command(_ words: RedisArgument...) async throws -> RESPValue {
-        try await withClient("inspector") { try await $0.send(words) }
+        try await command(words)
+    }
+
+    /// One command on every server.
+    package func onEach(_ words: RedisArgument...) async throws {
+        for server in servers { _ = try await server.withClient("inspector") { try await $0.send(words) } }
     }
 }

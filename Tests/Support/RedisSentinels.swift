@@ -19,13 +19,15 @@ package final class RedisSentinels: RedisFixture {
         self.sentinels = sentinels
     }
 
-    /// - Parameter lines: of the redis.conf of each server, the master included.
-    package static func start(replicas: Int = 1, lines: [String] = []) async throws -> RedisSentinels {
+    /// - Parameter options: of each server, the master included.
+    package static func start(
+        _ options: RedisServer.Options = RedisServer.Options(), replicas: Int = 1
+    ) async throws -> RedisSentinels {
         let host = LoopbackAddress.random()
         var servers: [RedisServer] = []
         for number in 0...replicas {
-            var options = RedisServer.Options()
-            options.lines = ["bind \(host)", "port \(7000 + number)", "replica-announce-ip \(host)"] + lines
+            var options = options
+            options.lines += ["bind \(host)", "port \(7000 + number)", "replica-announce-ip \(host)"]
             options.lines += ["repl-diskless-sync-delay 0", "repl-ping-replica-period 1"]
             if number > 0 { options.lines.append("replicaof \(host) 7000") }
             servers.append(try await RedisServer.start(options))

@@ -44,6 +44,7 @@ package final class RedisServer: RedisFixture {
         return server
     }
 
+    package var servers: [RedisServer] { [self] }
     /// `unix://…`, for ARGUS_REDIS_URL.
     package var url: String { "unix://\(socket)" + (options.password.map { "?password=\($0)" } ?? "") }
     package var isRunning: Bool { child.withLockedValue { $0?.isRunning ?? false } }

@@ -2,6 +2,44 @@ import ArgusCore
 import ArgusRedis
 import NIOCore
 
+/// What became of a lease that was to be renewed.
+package enum Renewal: Sendable, Equatable {
+    /// Still the owner's; with the newest id of its inbox or outbox.
+    case held(newest: StreamID)
+    /// It belongs to somebody else: let go of it at once.
+    case lost
+}
+
+extension QueueKeys {
+    /// Runs `body` for the shards at once: one whose master is away holds up no other.
+    ///
+    /// - Returns: the results of those that answered.
+    /// - Throws: the first error, when none answered.
+    func eachShard<Result: Sendable>(
+        _ shards: [Int]? = nil, _ body: @escaping @Sendable (Int) async throws -> Result
+    ) async throws -> [Result] {
+        let shards = shards ?? Array(0..<self.shards)
+        if shards.count == 1 { return [try await body(shards[0])] }
+        return try await withThrowingTaskGroup(of: Swift.Result<Result, any Error>.self) { group in
+            for shard in shards {
+                group.addTask {
+                    do { return .success(try await body(shard)) } catch { return .failure(error) }
+                }
+            }
+            var results: [Result] = []
+            var failure: (any Error)?
+            for try await outcome in group {
+                switch outcome {
+                case .success(let result): results.append(result)
+                case .failure(let error): failure = failure ?? error
+                }
+            }
+            if results.isEmpty, let failure { throw failure }
+            return results
+        }
+    }
+}
+
 /// The lease verbs over any subject: sessions and chats run on the same scripts.
 struct Leases {
     let redis: RedisClient
@@ -35,12 +73,16 @@ struct Leases {
         return hashes.map(\.pairs)
     }
 
-    /// The subjects still owned, each with the newest id of its inbox or outbox.
+    /// What became of each lease; those of a shard that doesn't answer are not in it.
+    ///
+    /// - Throws: when no shard answers.
     func renew(
         owner: String, owned: [(LeaseSubject, FencingToken)]
-    ) async throws -> [(LeaseSubject, StreamID)] {
-        var still: [(LeaseSubject, StreamID)] = []
-        for (shard, members) in Dictionary(grouping: owned, by: { shard(of: $0.0) }) {
+    ) async throws -> [(LeaseSubject, Renewal)] {
+        let shards = Dictionary(grouping: owned, by: { shard(of: $0.0) })
+        return try await keys.eachShard(Array(shards.keys)) { shard in
+            var renewals: [(LeaseSubject, Renewal)] = []
+            let members = shards[shard] ?? []
             for start in stride(from: 0, to: members.count, by: 500) {
                 let chunk = members[start..<min(start + 500, members.count)]
                 let pairs = chunk.flatMap { [RedisArgument.text($0.0.name), .text("\($0.1)")] }
@@ -51,11 +93,12 @@ struct Leases {
                     throw QueueError.unexpected("renew", reply)
                 }
                 for (member, id) in zip(chunk, ids) {
-                    if let newest = id.text.flatMap({ StreamID($0) }) { still.append((member.0, newest)) }
+                    let newest = id.text.flatMap { StreamID($0) }
+                    renewals.append((member.0, newest.map { .held(newest: $0) } ?? .lost))
                 }
             }
-        }
-        return still
+            return renewals
+        }.flatMap { $0 }
     }
 
     func release(

@@ -22,14 +22,18 @@ package struct Presence: Sendable {
 
     /// All workers that are alive, for `argus status`. Walks the key space: not for the hot path.
     package func workers() async throws -> [[String: String]] {
-        var cursor = "0"
         var found: Set<String> = []
-        repeat {
-            let reply = try await redis.send(["SCAN", .text(cursor), "MATCH", .text(keys.worker("*")), "COUNT", "1000"])
-            guard let parts = reply.array, parts.count == 2, let next = parts[0].text else { break }
-            found.formUnion((parts[1].array ?? []).compactMap(\.text))
-            cursor = next
-        } while cursor != "0"
+        for master in redis.masters {
+            var cursor = "0"
+            repeat {
+                let reply = try await master.send([
+                    "SCAN", .text(cursor), "MATCH", .text(keys.worker("*")), "COUNT", "1000",
+                ])
+                guard let parts = reply.array, parts.count == 2, let next = parts[0].text else { break }
+                found.formUnion((parts[1].array ?? []).compactMap(\.text))
+                cursor = next
+            } while cursor != "0"
+        }
         let replies = try await redis.pipeline(found.sorted().map { ["HGETALL", .text($0)] })
         return replies.map { $0.pairs.mapValues { String(buffer: $0) } }.filter { !$0.isEmpty }
     }

@@ -1,4 +1,5 @@
 import ArgusCore
+import ArgusRedis
 
 /// Every Redis key of the queue, once. A session's keys carry the hash tag of its shard, so one script may touch them
 /// all, on one Redis and on a cluster.
@@ -13,7 +14,7 @@ package struct QueueKeys: Sendable {
     }
 
     package func shard(of session: SessionID) -> Int {
-        Int(CRC16.xmodem(session.rawValue.utf8)) % shards
+        Int(KeySlot.crc16(session.rawValue.utf8)) % shards
     }
 
     /// What stands before every key of a shard.
@@ -46,29 +47,19 @@ package struct QueueKeys: Sendable {
     package func chat(_ chat: ChatAddress) -> String { "\(base(chat.shard)):chat:\(chat.channel):\(chat.chat)" }
     package func outbox(_ chat: ChatAddress) -> String { "\(base(chat.shard)):outbox:\(chat.channel):\(chat.chat)" }
 
-    // Of the installation.
+    /// What is written so that replicas can be asked whether they have it.
+    package func replicated(_ shard: Int) -> String { "\(base(shard)):replicated" }
+    /// The channel on which a worker or deliverer is told of new input of this shard (message: session id, or
+    /// `<channel>:<chat>`).
+    package func wake(_ shard: Int, _ owner: String) -> String { "\(base(shard)):wake:\(owner)" }
+
+    // Of the installation: each may be on another node of a cluster, so no script touches two of them.
     package var defaultSession: String { "\(prefix):default" }
     /// A random id, the same for as long as this Redis keeps its data.
     package var installation: String { "\(prefix):installation" }
     /// What session tokens are signed with. Deleted, all of them are void.
     package var tokenKey: String { "\(prefix):tokenkey" }
-    /// The presence of a worker, and the channel on which it is told of new input (message: the session id).
+    /// The presence of a worker.
     package func worker(_ worker: String) -> String { "\(prefix):worker:\(worker)" }
     package func ingress(_ ingress: String) -> String { "\(prefix):ingress:\(ingress)" }
-    /// The channel on which a deliverer is told of new replies (message: `<channel>:<chat>`).
-    package func deliveryChannel(_ deliverer: String) -> String { "\(prefix):delivery:\(deliverer)" }
-}
-
-/// The checksum that Redis Cluster uses for its slots.
-enum CRC16 {
-    static func xmodem(_ bytes: some Sequence<UInt8>) -> UInt16 {
-        var sum: UInt16 = 0
-        for byte in bytes {
-            sum ^= UInt16(byte) << 8
-            for _ in 0..<8 {
-                sum = sum & 0x8000 == 0 ? sum << 1 : (sum << 1) ^ 0x1021
-            }
-        }
-        return sum
-    }
 }

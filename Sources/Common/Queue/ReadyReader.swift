@@ -1,6 +1,8 @@
 import ArgusCore
 import ArgusRedis
+import Logging
 import NIOCore
+import ServiceLifecycle
 
 /// A session that has work, delivered to this worker. `SessionQueue.claim` makes it the worker's.
 package struct ReadySession: Hashable, Sendable {
@@ -26,10 +28,9 @@ package struct ReadyChat: Hashable, Sendable {
     }
 }
 
-/// Waits for sessions or chats that have work, on a connection of its own, one read at a time.
+/// Waits for sessions or chats of one shard that have work, on a connection of its own, one read at a time.
 ///
-/// On a cluster each shard has a node of its own, so each shard needs its own reader; on one Redis one reader takes
-/// all shards.
+/// One for each shard: on a cluster no command may wait in two of them.
 package struct ReadyReader: Sendable {
     static let sessionGroup = "workers"
     static let chatGroup = "delivery"
@@ -37,25 +38,40 @@ package struct ReadyReader: Sendable {
     private let reader: RedisReader
     private let redis: RedisClient
     private let keys: QueueKeys
-    private let shards: [Int]
+    private let shard: Int
     /// Random for each start of a process: a name used before would inherit what its bearer left pending.
     private let consumer: String
 
-    package init(reader: RedisReader, redis: RedisClient, keys: QueueKeys, consumer: String, shards: [Int]? = nil) {
+    package init(reader: RedisReader, redis: RedisClient, keys: QueueKeys, consumer: String, shard: Int = 0) {
         self.reader = reader
         self.redis = redis
         self.keys = keys
         self.consumer = consumer
-        self.shards = shards ?? Array(0..<keys.shards)
+        self.shard = shard
+    }
+
+    /// One for each shard, with the services that keep them connected.
+    package static func make(
+        _ configuration: RedisConfiguration, name: String, redis: RedisClient, keys: QueueKeys, consumer: String,
+        logger: Logger
+    ) -> (readers: [ReadyReader], services: [any Service]) {
+        var readers: [ReadyReader] = []
+        var services: [any Service] = []
+        for shard in 0..<keys.shards {
+            let reader = RedisReader(
+                configuration, name: name, key: keys.base(shard), unblocking: redis, logger: logger)
+            readers.append(
+                ReadyReader(reader: reader, redis: redis, keys: keys, consumer: consumer, shard: shard))
+            services.append(reader)
+        }
+        return (readers, services)
     }
 
     /// Sessions of `pool` that have work: those with a running turn first and whatever the capacity, then at most
-    /// `capacity` others from each shard. Empty when `blockingFor` passed without any.
+    /// `capacity` others. Empty when `blockingFor` passed without any.
     package func sessions(pool: String, capacity: Int, blockingFor: Duration) async throws -> [ReadySession] {
-        var streams = shards.map { Source(key: keys.running($0, pool: pool), shard: $0, stream: .running) }
-        if capacity > 0 {
-            streams += shards.map { Source(key: keys.ready($0, pool: pool), shard: $0, stream: .ready) }
-        }
+        var streams = [Source(key: keys.running(shard, pool: pool), stream: .running)]
+        if capacity > 0 { streams.append(Source(key: keys.ready(shard, pool: pool), stream: .ready)) }
         let count = capacity > 0 ? capacity : 16
         return try await read(streams, group: Self.sessionGroup, count: count, blockingFor: blockingFor)
             .compactMap { subject, token in
@@ -64,9 +80,9 @@ package struct ReadyReader: Sendable {
             }
     }
 
-    /// Chats of `channel` with something to deliver, at most `capacity` from each shard.
+    /// Chats of `channel` with something to deliver, at most `capacity`.
     package func chats(channel: String, capacity: Int, blockingFor: Duration) async throws -> [ReadyChat] {
-        let streams = shards.map { Source(key: keys.delivery($0, channel: channel), shard: $0, stream: .ready) }
+        let streams = [Source(key: keys.delivery(shard, channel: channel), stream: .ready)]
         return try await read(streams, group: Self.chatGroup, count: max(1, capacity), blockingFor: blockingFor)
             .compactMap { subject, token in
                 guard case .chat(let chat) = subject else { return nil }
@@ -76,7 +92,6 @@ package struct ReadyReader: Sendable {
 
     private struct Source {
         let key: String
-        let shard: Int
         let stream: FencingToken.Stream
     }
 
@@ -113,7 +128,7 @@ package struct ReadyReader: Sendable {
             else { return [] }
             return StreamEntry.list(pair[1]).compactMap { entry in
                 guard let name = entry.fields["subject"].map({ String(buffer: $0) }),
-                    let subject = LeaseSubject(name, shard: source.shard)
+                    let subject = LeaseSubject(name, shard: shard)
                 else { return nil }
                 return (subject, FencingToken(stream: source.stream, id: entry.id))
             }

@@ -11,6 +11,8 @@ package struct Backlog: Sendable, Equatable {
     /// Sessions and chats that were put off.
     package var delayed = 0
     package var deadLetters = 0
+
+    package init() {}
 }
 
 extension SessionQueue {

@@ -64,14 +64,14 @@ extension SessionQueue {
         return ChatClaim(chat: entry.chat, token: entry.token, progress: DeliveryProgress(hash))
     }
 
-    /// The newest outbox id of each chat that is still this deliverer's.
+    /// Keeps the leases of `owned`. A chat that is not in the answer could not be asked about.
     package func renewChats(
         deliverer: String, owned: [(chat: ChatAddress, token: FencingToken)]
-    ) async throws -> [ChatAddress: StreamID] {
-        let still = try await leases.renew(owner: deliverer, owned: owned.map { (.chat($0.chat), $0.token) })
-        var newest: [ChatAddress: StreamID] = [:]
-        for case (.chat(let chat), let id) in still { newest[chat] = id }
-        return newest
+    ) async throws -> [ChatAddress: Renewal] {
+        let all = try await leases.renew(owner: deliverer, owned: owned.map { (.chat($0.chat), $0.token) })
+        var renewals: [ChatAddress: Renewal] = [:]
+        for case (.chat(let chat), let renewal) in all { renewals[chat] = renewal }
+        return renewals
     }
 
     /// Gives a chat up; with `delay` nobody claims it earlier (429 with `retry_after`).
@@ -82,15 +82,14 @@ extension SessionQueue {
     }
 
     /// Takes over the chats of deliverers that went silent.
-    package func reapChats(channel: String) async throws -> [ChatAddress] {
-        var taken: [ChatAddress] = []
-        for shard in 0..<keys.shards {
-            let subjects = try await leases.reap(
+    package func reapChats(channel: String, shards: [Int]? = nil) async throws -> [ChatAddress] {
+        try await keys.eachShard(shards) { shard in
+            try await leases.reap(
                 shard: shard, group: ReadyReader.chatGroup,
                 streams: [(.ready, keys.delivery(shard, channel: channel))])
-            for case .chat(let chat) in subjects { taken.append(chat) }
+        }.flatMap { $0 }.compactMap { subject in
+            if case .chat(let chat) = subject { chat } else { nil }
         }
-        return taken
     }
 
     /// The oldest reply of a chat that isn't delivered.
@@ -144,12 +143,14 @@ extension SessionQueue {
     package func directEnqueueOutbox(
         _ session: SessionID, channel: String, chat: String, body: ByteBuffer, dedupe: String? = nil
     ) async throws -> StreamID {
-        let reply = try await redis.eval(
-            Scripts.outbox, keys: [keys.dedupe(session, "outbox:\(dedupe ?? "")")],
-            arguments: [
-                .text(keys.base(of: session)), .text(session.rawValue), .text(channel), .text(chat), .bytes(body),
-                .integer(dedupe == nil ? 0 : Int(limits.dedupe.components.seconds)),
-            ])
+        let reply = try await replicated(session) {
+            try await redis.eval(
+                Scripts.outbox, keys: [keys.dedupe(session, "outbox:\(dedupe ?? "")")],
+                arguments: [
+                    .text(keys.base(of: session)), .text(session.rawValue), .text(channel), .text(chat), .bytes(body),
+                    .integer(dedupe == nil ? 0 : Int(limits.dedupe.components.seconds)),
+                ])
+        }
         guard let id = reply.text.flatMap({ StreamID($0) }) else { throw QueueError.unexpected("outbox", reply) }
         return id
     }

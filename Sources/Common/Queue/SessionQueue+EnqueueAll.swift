@@ -18,30 +18,42 @@ package struct Enqueue: Sendable {
 }
 
 extension SessionQueue {
-    /// Appends commands in exactly this order. They travel in one piece over one connection, so what a lost
-    /// connection leaves behind is a prefix of them, and sending all again under the same keys keeps the order.
+    /// Appends commands in exactly this order, with nothing of this process between them. What Redis can't take right now
+    /// (it loads, it became a replica, its slot is elsewhere), it takes none of: sending all again under the same keys
+    /// keeps the order.
     ///
-    /// - Parameter loadsScript: sends the script ahead of them: for the first batch on each connection. Otherwise,
-    ///   while Redis doesn't know it and another process just loads it, a later command could be run and an earlier
-    /// not.
     /// - Returns: an outcome for each. Throws when none is known.
     package func enqueue(
-        _ session: SessionID, _ commands: [Enqueue], loadsScript: Bool
+        _ session: SessionID, _ commands: [Enqueue]
     ) async throws -> [Result<EnqueueResult, any Error>] {
         let script = Scripts.enqueue
-        var pipeline: [[RedisArgument]] = loadsScript ? [["SCRIPT", "LOAD", .text(script.source)]] : []
-        pipeline.reserveCapacity(commands.count + 1)
-        for command in commands {
+        let lines = commands.map { command in
             let keys = enqueueKeys(session, command.dedupe)
             var line: [RedisArgument] = ["EVALSHA", .text(script.sha1), .integer(keys.count)]
             line += keys.map { .text($0) }
             line += enqueueArguments(session, command.entry, memory: command.memory)
-            pipeline.append(line)
+            return line
         }
-        return try await redis.pipeline(pipeline).suffix(commands.count).map { reply in
+        let replies = try await replicated(session) {
+            let replies = try await atOnce(lines)
+            guard case .error(let message)? = replies.first, message.hasPrefix("NOSCRIPT") else { return replies }
+            // None was run: the script goes along.
+            return try await atOnce([["SCRIPT", "LOAD", .text(script.source)]] + lines).suffix(lines.count)
+        }
+        return replies.map { reply in
             guard case .error(let message) = reply else { return Result { try enqueueResult(reply) } }
             let error = RedisError.server(message)
             return QueueError.isOutOfMemory(error) ? .success(.full) : .failure(error)
+        }
+    }
+
+    /// One needs no transaction.
+    private func atOnce(_ lines: [[RedisArgument]]) async throws -> [RESPValue] {
+        guard lines.count == 1 else { return try await redis.transaction(lines) }
+        do {
+            return [try await redis.send(lines[0])]
+        } catch RedisError.server(let message) {
+            return [.error(message)]
         }
     }
 }

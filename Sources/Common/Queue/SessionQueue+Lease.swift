@@ -34,15 +34,14 @@ extension SessionQueue {
         }
     }
 
-    /// Keeps the leases of `owned`. The answer holds the newest inbox id of each session that is still this worker's;
-    /// a session that is not in it belongs to somebody else: let go of it at once.
+    /// Keeps the leases of `owned`. A session that is not in the answer could not be asked about.
     package func renew(
         worker: String, owned: [(session: SessionID, token: FencingToken)]
-    ) async throws -> [SessionID: StreamID] {
-        let still = try await leases.renew(owner: worker, owned: owned.map { (.session($0.session), $0.token) })
-        var newest: [SessionID: StreamID] = [:]
-        for case (.session(let session), let id) in still { newest[session] = id }
-        return newest
+    ) async throws -> [SessionID: Renewal] {
+        let all = try await leases.renew(owner: worker, owned: owned.map { (.session($0.session), $0.token) })
+        var renewals: [SessionID: Renewal] = [:]
+        for case (.session(let session), let renewal) in all { renewals[session] = renewal }
+        return renewals
     }
 
     /// Gives a session up.
@@ -56,32 +55,40 @@ extension SessionQueue {
         try await leases.release(.session(session), token, above: above, delay: delay)
     }
 
+    /// Shards whose master has been connected for longer than a lease: right after a reconnect nobody has had the chance
+    /// to renew.
+    package var settledShards: [Int] {
+        (0..<keys.shards).filter { shard in
+            guard let since = redis.readySince(serving: keys.base(shard)) else { return false }
+            return .now - since > limits.lease
+        }
+    }
+
     /// Takes over the sessions of a pool whose owners went silent, and says which. By every worker, each 0.5 s.
-    package func reap(pool: String) async throws -> [SessionID] {
-        var taken: [SessionID] = []
-        for shard in 0..<keys.shards {
-            let subjects = try await leases.reap(
+    ///
+    /// - Parameter shards: nil: all of them.
+    package func reap(pool: String, shards: [Int]? = nil) async throws -> [SessionID] {
+        try await keys.eachShard(shards) { shard in
+            try await leases.reap(
                 shard: shard, group: ReadyReader.sessionGroup,
                 streams: [(.running, keys.running(shard, pool: pool)), (.ready, keys.ready(shard, pool: pool))])
-            for case .session(let session) in subjects { taken.append(session) }
+        }.flatMap { $0 }.compactMap { subject in
+            if case .session(let session) = subject { session } else { nil }
         }
-        return taken
     }
 
     /// Makes ready what was delayed and is due, sessions and chats alike. Returns how many were due.
     package func promoteDelayed() async throws -> Int {
-        var promoted = 0
-        for shard in 0..<keys.shards {
+        try await keys.eachShard { shard in
             let reply = try await redis.eval(
                 Scripts.promote, keys: [keys.delayed(shard)], arguments: [.text(keys.base(shard)), 100])
-            promoted += reply.array?.first?.int ?? 0
-        }
-        return promoted
+            return reply.array?.first?.int ?? 0
+        }.reduce(0, +)
     }
 
     /// Forgets the consumers of workers and deliverers gone for more than an hour. Now and then, by the scheduler.
     package func sweep(pool: String, channels: [String] = []) async throws {
-        for shard in 0..<keys.shards {
+        _ = try await keys.eachShard { shard in
             let sessions = [keys.ready(shard, pool: pool), keys.running(shard, pool: pool)]
             let chats = channels.map { keys.delivery(shard, channel: $0) }
             for stream in sessions + chats {

@@ -18,11 +18,22 @@ package struct SessionQueue: Sendable {
     package let redis: RedisClient
     package let keys: QueueKeys
     package let limits: QueueLimits
+    /// Asked before anything is acknowledged; nil: the master's word is enough.
+    private let replicas: RedisReplicas?
 
-    package init(redis: RedisClient, keys: QueueKeys, limits: QueueLimits = QueueLimits()) {
+    package init(
+        redis: RedisClient, keys: QueueKeys, limits: QueueLimits = QueueLimits(), replicas: RedisReplicas? = nil
+    ) {
         self.redis = redis
         self.keys = keys
         self.limits = limits
+        self.replicas = replicas
+    }
+
+    /// What `body` writes for a session, once it is as safe as the operator asked for.
+    func replicated<Value: Sendable>(_ session: SessionID, _ body: () async throws -> Value) async throws -> Value {
+        guard let replicas else { return try await body() }
+        return try await replicas.confirmed(keys.replicated(keys.shard(of: session)), through: redis, body)
     }
 
     package enum OpenResult: Sendable { case created, exists, unknown }

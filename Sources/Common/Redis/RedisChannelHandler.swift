@@ -83,9 +83,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
             try decoder.feed(unwrapInboundIn(data))
             while !hasEnded, let value = try decoder.next() {
                 answered += try deliver(value)
-                if case .error(let message) = value, message.hasPrefix("READONLY") {
-                    end(.disconnected(maybeExecuted: true), because: RedisConnection.End.demoted)
-                }
+                if case .error(let message) = value { heed(message) }
             }
         } catch {
             end(error, because: ArgusError(.invalidArgument, error.description))
@@ -102,6 +100,16 @@ final class RedisChannelHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         let cause = error as? ArgusError ?? ArgusError(.unavailable, "the connection to Redis failed", cause: error)
         end(.disconnected(maybeExecuted: true), because: cause)
+    }
+
+    /// Whether this is still the right server. The connection for commands goes on after MOVED: it has other slots.
+    private func heed(_ message: String) {
+        if message.hasPrefix("READONLY") {
+            end(.disconnected(maybeExecuted: true), because: RedisConnection.End.demoted)
+        } else if message.hasPrefix("MOVED") || message.hasPrefix("CLUSTERDOWN") {
+            if case .commands = purpose { return }
+            end(.disconnected(maybeExecuted: true), because: RedisConnection.End.replaced)
+        }
     }
 
     /// - Returns: the bytes no longer in flight.

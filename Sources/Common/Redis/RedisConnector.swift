@@ -105,8 +105,9 @@ final class RedisConnector: Sendable {
             do {
                 let ready = try await connect()
                 outage.connected(self, logger: logger)
-                backoff.reset()
                 let end = await ending(of: ready)
+                // A node without a working cluster takes a connection and ends it again.
+                if ContinuousClock.now - ready.since > .seconds(1) { backoff.reset() }
                 if Task.isCancelled { return }
                 outage.lost(self, because: end.cause, logger: logger)
             } catch {
@@ -190,7 +191,7 @@ final class RedisConnector: Sendable {
 
     /// Ends the wait of those who are to hear of a refusal that waiting does not lift.
     private func refuse(_ cause: ArgusError) {
-        guard [.unauthorized, .invalidArgument].contains(cause.code) else { return }
+        guard cause.isRefusal else { return }
         let refused = state.withLockedValue { state in
             let refused = state.waiters.filter { $0.value.endsOnRefusal }
             for id in refused.keys { state.waiters[id] = nil }
@@ -260,4 +261,9 @@ extension RedisConfiguration {
             return master
         }
     }
+}
+
+extension ArgusError {
+    /// Only a person can lift it.
+    var isRefusal: Bool { [.unauthorized, .invalidArgument].contains(code) }
 }

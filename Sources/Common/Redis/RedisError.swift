@@ -9,6 +9,8 @@ package enum RedisError: Error, Sendable, Equatable {
     case overloaded
     /// No answer before the deadline; the connection was closed, the command may have been executed.
     case timedOut
+    /// Written, but fewer replicas than asked for have confirmed it in time: a failover may lose it.
+    case notReplicated(confirmed: Int, wanted: Int)
     /// The peer doesn't speak RESP2.
     case protocolViolation(String)
 }
@@ -25,6 +27,9 @@ extension RedisError: CustomStringConvertible {
             "more than 64 MiB are waiting for Redis; the command was not sent. Check the load and the network of Redis"
         case .timedOut:
             "Redis did not answer in time; the command may have been executed. Check SLOWLOG and the load of Redis"
+        case .notReplicated(let confirmed, let wanted):
+            "only \(confirmed) of \(wanted) replicas confirmed the write within 1 s (ARGUS_REDIS_WAIT_REPLICAS=\(wanted)). "
+                + "Look at INFO replication of the master; lower the number only if losing the newest inputs is acceptable"
         case .protocolViolation(let detail):
             "what answers does not speak the Redis protocol (\(detail)). Check host, port and redis:// or rediss://"
         }

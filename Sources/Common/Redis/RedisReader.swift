@@ -20,9 +20,14 @@ package final class RedisReader: Service, Sendable {
     private let client: RedisClient
     private let isBusy = NIOLockedValueBox(false)
 
-    package init(_ configuration: RedisConfiguration, name: String, unblocking client: RedisClient, logger: Logger) {
+    /// - Parameter key: on a cluster it is connected to the master of this key, wherever that goes.
+    package init(
+        _ configuration: RedisConfiguration, name: String, key: String = "", unblocking client: RedisClient,
+        logger: Logger
+    ) {
         self.client = client
-        connector = RedisConnector(configuration, name: name, purpose: .blockingCommand, logger: logger)
+        connector = RedisConnector(
+            configuration, .master(ofSlot: KeySlot.of(key)), name: name, purpose: .blockingCommand, logger: logger)
     }
 
     /// Stays connected until cancelled or shut down gracefully. List it before the services that read with it, so that
@@ -71,7 +76,7 @@ package final class RedisReader: Service, Sendable {
     /// Repeats until the command is answered: the two connections race, so Redis may hear of the unblocking first.
     private func unblock(_ ready: RedisConnector.Ready, _ isAnswered: NIOLockedValueBox<Bool>) {
         guard let id = ready.clientID, !isAnswered.withLockedValue({ $0 }) else { return }
-        client.post(["CLIENT", "UNBLOCK", .integer(id)]) { _ in
+        client.post(["CLIENT", "UNBLOCK", .integer(id)], to: ready.endpoint) { _ in
             self.connector.eventLoop.scheduleTask(in: Self.unblockInterval) { self.unblock(ready, isAnswered) }
         }
     }

@@ -4,16 +4,19 @@ import ArgusCore
 package enum RedisServerCheck {
     /// - Throws: `ArgusError` that says what to set; `RedisError` when Redis did not answer.
     package static func verify(_ client: RedisClient) async throws {
-        let reply = try await client.pipeline([["INFO", "server"], ["INFO", "memory"], ["INFO", "replication"]])
-        if case .error(let message)? = reply.first(where: { if case .error = $0 { true } else { false } }) {
-            throw ArgusError(
-                .unsupported, "Redis does not let us ask INFO (\(message)): allow it (ACL SETUSER <user> +info)")
+        for master in client.masters {
+            do {
+                let info = try await master.send(["INFO"]).text ?? ""
+                try check(info, asCluster: client.isCluster)
+            } catch RedisError.server(let message) where message.hasPrefix("NOPERM") {
+                throw ArgusError(
+                    .unsupported, "Redis does not let us ask INFO (\(message)): allow it (ACL SETUSER <user> +info)")
+            }
         }
-        try check(reply.compactMap(\.text).joined(separator: "\n"))
     }
 
     /// Judges the text of INFO.
-    static func check(_ info: String) throws(ArgusError) {
+    static func check(_ info: String, asCluster: Bool = false) throws(ArgusError) {
         var facts: [String: String] = [:]
         for line in info.split(whereSeparator: \.isNewline) {
             let parts = line.split(separator: ":", maxSplits: 1)
@@ -28,6 +31,12 @@ package enum RedisServerCheck {
             throw ArgusError(
                 .invalidArgument,
                 "this is a sentinel: write redis+sentinel://host:port,host:port/name-of-the-master in ARGUS_REDIS_URL")
+        }
+        guard asCluster || facts["redis_mode"] != "cluster" else {
+            throw ArgusError(
+                .invalidArgument,
+                "this is a node of a cluster: write redis+cluster://host:port,host:port in ARGUS_REDIS_URL, and set "
+                    + "ARGUS_SHARDS to some times the number of its masters")
         }
         let policy = facts["maxmemory_policy"] ?? "unknown"
         guard policy == "noeviction" else {

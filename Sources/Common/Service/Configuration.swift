@@ -6,11 +6,12 @@ import Logging
 /// Everything a role can be told, read once at the start and checked as a whole.
 package struct Configuration: Sendable {
     package enum ProvisionMode: String, Sendable, CaseIterable { case process, docker, `static` }
-    package enum QueueMode: String, Sendable, CaseIterable { case collect, followup }
+    package enum QueueMode: String, Sendable, CaseIterable { case collect, followup, steer, interrupt }
 
     package var redis: RedisConfiguration
     package var redisPrefix: String
     package var shards: Int
+    package var waitReplicas: Int
     package var pool: String
     package var host: String
     package var port: Int
@@ -81,6 +82,7 @@ package struct Configuration: Sendable {
             redis: redis,
             redisPrefix: reader.name(.redisPrefix, fallback: "argus"),
             shards: reader.number(.shards, in: 1...1024, fallback: 1),
+            waitReplicas: reader.number(.waitReplicas, in: 0...16, fallback: 0),
             pool: reader.name(.pool, fallback: "default"),
             host: reader.value(.host, fallback: "127.0.0.1", convert: hostName),
             port: reader.number(.port, in: 0...65_535, fallback: 8080),

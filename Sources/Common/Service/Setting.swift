@@ -40,8 +40,10 @@ package struct Setting: Sendable {
 
 extension Setting {
     package static let redisURL = Setting(
-        "ARGUS_REDIS_URL", "redis-url", "Redis 7.0 or newer.",
-        allowed: "redis://[user:password@]host[:port][/db], rediss://… (TLS) or unix:///path",
+        "ARGUS_REDIS_URL", "redis-url",
+        "Redis 7.0 or newer: redis://host, redis+sentinel://host,host/master, redis+cluster://host,host, unix:///path.",
+        allowed:
+            "redis://[user:password@]host[:port][/db], redis+sentinel://…, redis+cluster://…, rediss… or unix:///path",
         example: "redis://127.0.0.1:6379", fallback: "redis://127.0.0.1:6379", isSecret: true)
     package static let redisPrefix = Setting(
         "ARGUS_REDIS_PREFIX", "redis-prefix", "What all keys in Redis begin with.",
@@ -49,6 +51,10 @@ extension Setting {
     package static let shards = Setting(
         "ARGUS_SHARDS", "shards", "Hash tags that sessions are spread over; the same for all processes, for good.",
         allowed: "a whole number from 1 to 1024", example: "1", fallback: "1")
+    package static let waitReplicas = Setting(
+        "ARGUS_REDIS_WAIT_REPLICAS", "redis-wait-replicas",
+        "How many replicas must have an input before it is acknowledged, so that a failover can't lose it.",
+        allowed: "a whole number from 0 to 16", example: "1", fallback: "0")
     package static let pool = Setting(
         "ARGUS_POOL", "pool", "The group of workers that new sessions belong to, or this worker serves.",
         allowed: "1 to 32 of A–Z a–z 0–9 _ -", example: "default", fallback: "default")
@@ -74,8 +80,10 @@ extension Setting {
         "ARGUS_RUNTIME_CMD", "runtime-cmd", "The app-server, started by a shell in the workspace.",
         allowed: "a shell command on one line", example: "codex app-server", fallback: "codex app-server")
     package static let queueMode = Setting(
-        "ARGUS_QUEUE_MODE", "queue-mode", "What waits for a running turn becomes one turn, or one turn each.",
-        allowed: "collect or followup", example: "collect", fallback: "collect")
+        "ARGUS_QUEUE_MODE", "queue-mode",
+        "A text that comes while a turn runs: what waits becomes one turn, or one each; or it goes into the running turn, "
+            + "or stops it.",
+        allowed: "collect, followup, steer or interrupt", example: "collect", fallback: "collect")
     package static let metricsAddress = Setting(
         "ARGUS_METRICS_ADDRESS", "metrics-address",
         "Where to serve /metrics (Prometheus) and /healthz, to whoever can reach it; unset: nowhere.",

@@ -9,7 +9,7 @@ import NIOCore
 struct ClientInputs: Sendable {
     private let gateway: SessionGateway
     private let member: FeedMember
-    private var pipeline: EnqueuePipeline
+    private let pipeline: EnqueuePipeline
     private var count = 0
 
     init(gateway: SessionGateway, session: SessionID, member: FeedMember) {

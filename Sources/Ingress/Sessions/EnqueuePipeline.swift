@@ -27,8 +27,6 @@ struct EnqueuePipeline: Sendable {
 
     let gateway: SessionGateway
     let session: SessionID
-    /// The connection to Redis that has seen the script.
-    private var scriptSince: ContinuousClock.Instant?
 
     init(gateway: SessionGateway, session: SessionID) {
         self.gateway = gateway
@@ -36,7 +34,7 @@ struct EnqueuePipeline: Sendable {
     }
 
     /// One outcome for each item.
-    mutating func send(_ items: [Item], from socket: WebSocket) async -> [Outcome] {
+    func send(_ items: [Item], from socket: WebSocket) async -> [Outcome] {
         let started = ContinuousClock.now
         var outcomes: [Outcome] = []
         var pause = Duration.milliseconds(20)
@@ -55,8 +53,6 @@ struct EnqueuePipeline: Sendable {
                 outcomes += Array(repeating: batch[failure], count: items.count - outcomes.count)
                 break
             }
-            // SCRIPT FLUSH, or another Redis behind the same address: the script goes along again.
-            scriptSince = nil
             // Whatever made Redis refuse announces its end to nobody.
             try? await Task.sleep(for: pause)
             pause = min(pause * 2, .seconds(1))
@@ -65,20 +61,16 @@ struct EnqueuePipeline: Sendable {
         return outcomes
     }
 
-    private mutating func attempt(_ items: ArraySlice<Item>) async -> [Outcome] {
-        let redis = gateway.queue.redis
-        let since = redis.readySince
+    private func attempt(_ items: ArraySlice<Item>) async -> [Outcome] {
         let commands = items.map { item in
             Enqueue(
                 item.entry, dedupe: item.key,
                 memory: item.isKeyed ? gateway.queue.limits.dedupe : SessionGateway.repeatMemory)
         }
         do {
-            let isNew = since == nil || since != scriptSince
             FaultPoint.reach(.enqueueBefore)
-            let outcomes = try await gateway.queue.enqueue(session, commands, loadsScript: isNew)
+            let outcomes = try await gateway.queue.enqueue(session, commands)
             FaultPoint.reach(.enqueueAfter)
-            scriptSince = since
             return outcomes
         } catch {
             return items.map { _ in .failure(error) }

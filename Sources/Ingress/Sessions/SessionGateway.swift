@@ -80,7 +80,7 @@ final class SessionGateway: Sendable {
     ) async throws -> EnqueueResult {
         let command = Enqueue(entry, dedupe: dedupe, memory: Self.repeatMemory)
         return try await persistently(for: patience, socket) {
-            try await queue.enqueue(session, [command], loadsScript: true)[0].get()
+            try await queue.enqueue(session, [command])[0].get()
         }
     }
 }
@@ -116,7 +116,7 @@ extension RedisError {
     /// Whether the same command may succeed soon.
     var isTransient: Bool {
         switch self {
-        case .disconnected, .overloaded, .timedOut: true
+        case .disconnected, .overloaded, .timedOut, .notReplicated: true
         case .server(let message):
             ["LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "NOREPLICAS", "NOSCRIPT"]
                 .contains { message.hasPrefix($0) }

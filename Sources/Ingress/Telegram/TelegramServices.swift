@@ -29,11 +29,11 @@ package enum TelegramServices {
         let refusals = RefusalBudget()
         let pool = configuration.pool
 
-        let reader = RedisReader(configuration.redis, name: "argus-telegram", unblocking: redis, logger: logger)
+        let ready = ReadyReader.make(
+            configuration.redis, name: "argus-telegram", redis: redis, keys: queue.keys, consumer: ingress,
+            logger: logger)
         let deliverer = Deliverer(
-            id: ingress, queue: queue,
-            reader: ReadyReader(reader: reader, redis: redis, keys: queue.keys, consumer: ingress),
-            chats: DeliveredChats(),
+            id: ingress, queue: queue, readers: ready.readers, chats: DeliveredChats(),
             makeDelivery: { claim, key in
                 ChatDelivery(
                     claim: claim, key: key, queue: queue, api: api, pace: pace, moves: moves, typing: typing,
@@ -47,6 +47,6 @@ package enum TelegramServices {
                     refusals: refusals, typing: typing, logger: logger)
             }, logger: logger)
         let shown = Typing(room: typing, api: api, queue: queue, moves: moves)
-        return [http, reader, deliverer, shown, poller]
+        return [http] + ready.services + [deliverer, shown, poller]
     }
 }

@@ -97,7 +97,7 @@ struct HostFaultTests {
             let tape = try await EventTape.attach(ingress)
             let request = try await tape.enqueue("go on! word word !chunks=10 !chunkdelay=20", chat: "a")
             #expect(try await tape.answer(to: request, within: .seconds(30)).result?["ok"]?.bool == true)
-            let names = RedisArgument.text("argus:{0}:names:\(tape.session)")
+            let names = RedisArgument.text(installation.key("names", of: tape.session))
             let thread: String = try await eventually(within: .seconds(30), "the reply and an empty inbox") {
                 let replies = try await installation.outbox("a").count
                 let depth = try await installation.depth(of: tape.session)

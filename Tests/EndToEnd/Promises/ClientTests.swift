@@ -41,7 +41,8 @@ struct ClientTests {
             }
             #expect(tape.heard("turn/completed").count == 24)
             try await eventually("the deaf client is closed") {
-                try await installation.redis.command("HLEN", .text("argus:{0}:clients:\(tape.session)")).int == 1
+                try await installation.redis.command("HLEN", .text(installation.key("clients", of: tape.session))).int
+                    == 1
             }
             #expect(try await HTTP.get(ingress.http + "/healthz").status == 200)
             try await deaf.close()

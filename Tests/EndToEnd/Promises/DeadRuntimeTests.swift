@@ -106,7 +106,7 @@ struct DeadRuntimeTests {
             try await tape.until("argus/turn/failed", within: .seconds(20))
             #expect(tape.heard("turn/started").count == 1)
             let letter = try #require(try await installation.deadLetters().first)
-            try await installation.command("queue", "replay", "0/\(letter.id)")
+            try await installation.command("queue", "replay", letter.name)
             try await tape.until("turn/completed", within: .seconds(20))
             try await installation.expectWhole(tape)
             #expect(try await installation.outbox("a").map(\.kind) == ["note", "reply"])

@@ -46,7 +46,7 @@ struct RedisRestartTests {
         }
     }
 
-    private func make(_ trouble: Trouble, _ redis: RedisServer) async throws {
+    private func make(_ trouble: Trouble, _ redis: any RedisFixture) async throws {
         let began = ContinuousClock.now
         switch trouble {
         case .restart: try await redis.restart()
@@ -66,7 +66,8 @@ struct RedisRestartTests {
     ) async throws {
         let tape = try await EventTape.attach(ingress)
         for input in 0..<Self.inputs {
-            try await acknowledged(tape, "s\(number) n\(input)! !delay=20", chat: "\(number)", key: "k\(input)")
+            try await tape.enqueueUntilAcknowledged(
+                "s\(number) n\(input)! !delay=20", chat: "\(number)", key: "k\(input)")
             answered.withLockedValue { $0 += 1 }
         }
         try await tape.until(Self.inputs, "turn/completed", within: .seconds(60))
@@ -78,21 +79,12 @@ struct RedisRestartTests {
         for (input, reply) in replies.enumerated() { #expect(reply.contains("s\(number) n\(input)! ")) }
     }
 
-    private func acknowledged(_ tape: EventTape, _ text: String, chat: String, key: String) async throws {
-        for _ in 0..<4 {
-            let request = try await tape.enqueue(text, chat: chat, key: key)
-            let answer = try await tape.answer(to: request, within: .seconds(40))
-            if answer.result?["ok"]?.bool == true { return }
-        }
-        throw NotInTime("“\(text)” was not acknowledged")
-    }
-
     @Test("The script cache is lost between any two calls: nothing changes")
     func scriptFlush() async throws {
         try await Installation.with { installation, ingress in
             let tape = try await EventTape.attach(ingress)
             for turn in 1...5 {
-                try await installation.redis.command("SCRIPT", "FLUSH")
+                try await installation.redis.onEach("SCRIPT", "FLUSH")
                 try await tape.enqueue("turn \(turn)", chat: "a")
                 try await tape.until(turn, "turn/completed")
             }
@@ -106,10 +98,10 @@ struct RedisRestartTests {
             let tape = try await EventTape.attach(ingress)
             try await tape.enqueue("ends anyway !approve=go", chat: "a")
             let question = try await tape.until("item/commandExecution/requestApproval")
-            try await installation.redis.command("CONFIG", "SET", "maxmemory", "1")
+            try await installation.redis.onEach("CONFIG", "SET", "maxmemory", "1")
             let refused = try await tape.request("argus/input/enqueue", ["text": "no room"])
             #expect(refused.error?["code"]?.int == -32000)
-            try await installation.redis.command("CONFIG", "SET", "maxmemory", "0")
+            try await installation.redis.onEach("CONFIG", "SET", "maxmemory", "0")
             try await tape.socket.send(#"{"id":\#(question.id?.text ?? "0"),"result":{"decision":"accept"}}"#)
             try await tape.until("turn/completed")
             try await tape.enqueue("room", chat: "a")

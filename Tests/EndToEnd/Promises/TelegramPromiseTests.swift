@@ -159,11 +159,10 @@ struct TelegramPromiseTests {
         try await withTelegram(workers: 2) { telegram, installation, _ async throws in
             telegram.say("warm up", chat: 42)
             try await heard(1, telegram)
-            let sessions = try await installation.redis.command("ZRANGE", "argus:{0}:sessions", 0, -1)
-            let session = try #require(sessions.array?.first?.text)
+            let session = try #require(try await installation.redis.command("GET", "argus:default").text)
             telegram.say("long \(String(repeating: "word ", count: 10))!chunks=10 !chunkdelay=200", chat: 42)
             try await eventually("a running turn") {
-                try await installation.redis.command("HLEN", .text("argus:{0}:lanes:\(session)")).int == 1
+                try await installation.redis.command("HLEN", .text(installation.key("lanes", of: session))).int == 1
             }
             let victim = try await installation.owner(of: session)
             await victim.terminate()

@@ -61,7 +61,7 @@ struct TelegramHarness: Sendable {
 
     private func setOffset(_ offset: Int) async throws {
         _ = try await queue.redis.send([
-            "SET", .text("\(prefix):telegram:\(FakeTelegram.botID):offset"), .integer(offset),
+            "SET", .text("\(prefix):telegram:{\(FakeTelegram.botID)}:offset"), .integer(offset),
         ])
     }
 
@@ -110,6 +110,6 @@ struct TelegramHarness: Sendable {
     }
 
     func offset() async throws -> Int {
-        try await queue.redis.send(["GET", .text("\(prefix):telegram:\(FakeTelegram.botID):offset")]).int ?? 0
+        try await queue.redis.send(["GET", .text("\(prefix):telegram:{\(FakeTelegram.botID)}:offset")]).int ?? 0
     }
 }

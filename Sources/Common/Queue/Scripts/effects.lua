@@ -159,6 +159,6 @@ local function commit()
         if trimmedTo then change('eventsTrimmedTo', trimmedTo) end
     end
     redis.call('HSET', KEYS[1], unpack(changes))
-    if last then redis.call('PUBLISH', KEYS[2], last) end
+    if last then redis.call('SPUBLISH', KEYS[2], last) end
     return { 'committed', ids, rows }
 end

@@ -29,7 +29,6 @@ end
 -- The keys of a subject. `owing` are hashes that keep it from resting while they have fields.
 local function shapeOf(base, subject)
     local kind, name = string.match(subject, '^(%a+):(.*)$')
-    local prefix = string.match(base, '^(.*):{')
     local shape = { base = base, subject = subject, name = name, hash = base .. ':' .. subject }
     if kind == 'session' then
         shape.group = 'workers'
@@ -39,13 +38,11 @@ local function shapeOf(base, subject)
         shape.bytes = 'inboxBytes'
         shape.lanes = base .. ':lanes:' .. name
         shape.owing = { shape.lanes, base .. ':pending:' .. name, base .. ':clients:' .. name }
-        shape.channel = prefix .. ':worker:'
     else
         shape.group = 'delivery'
         shape.ready = base .. ':delivery:' .. string.match(name, '^([^:]*):')
         shape.entries = base .. ':outbox:' .. name
         shape.owing = {}
-        shape.channel = prefix .. ':delivery:'
     end
     return shape
 end
@@ -99,7 +96,7 @@ end
 local function wake(shape)
     local state = redis.call('HMGET', shape.hash, 'ready', 'owner', 'delayedUntil')
     if state[1] then
-        if state[2] then redis.call('PUBLISH', shape.channel .. state[2], shape.name) end
+        if state[2] then redis.call('SPUBLISH', shape.base .. ':wake:' .. state[2], shape.name) end
         return
     end
     if state[3] then

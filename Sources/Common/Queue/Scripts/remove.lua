@@ -10,5 +10,5 @@ dropEntry(shape, ARGV[3])
 redis.call('ZREM', KEYS[2], ARGV[2])
 redis.call('ZREM', KEYS[3], shape.subject)
 redis.call('UNLINK', KEYS[1], unpack(KEYS, 4))
-redis.call('PUBLISH', KEYS[4], 'removed')
+redis.call('SPUBLISH', KEYS[4], 'removed')
 return 'removed'

@@ -1,6 +1,6 @@
 import ArgusCore
 
-/// The Redis keys of one bot. They stand outside the shards: no script touches them together with a session's.
+/// The Redis keys of one bot, in a slot of their own: no script touches them together with a session's.
 struct TelegramKeys: Sendable {
     private let base: String
 
@@ -9,7 +9,7 @@ struct TelegramKeys: Sendable {
         let id = token.exposed.prefix { $0 != ":" }
         let isID = !id.isEmpty && id.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         bot = isID ? String(id) : "bot"
-        base = "\(prefix):telegram:\(bot)"
+        base = "\(prefix):telegram:{\(bot)}"
     }
 
     let bot: String

@@ -17,7 +17,8 @@ struct Deliverer: Service {
 
     let id: String
     let queue: SessionQueue
-    let reader: ReadyReader
+    /// One for each shard.
+    let readers: [ReadyReader]
     let chats: DeliveredChats
     let makeDelivery: @Sendable (ChatClaim, ChatKey) -> ChatDelivery
     let logger: Logger
@@ -37,7 +38,11 @@ struct Deliverer: Service {
         let (entries, feed) = AsyncStream.makeStream(of: ReadyChat.self)
         await withDiscardingTaskGroup { group in
             group.addTask {
-                try? await runUntilShutdown { await read(into: feed) }
+                await withDiscardingTaskGroup { reading in
+                    for reader in readers {
+                        reading.addTask { try? await runUntilShutdown { await read(reader, into: feed) } }
+                    }
+                }
                 feed.finish()
             }
             for await entry in entries {
@@ -50,7 +55,7 @@ struct Deliverer: Service {
     }
 
     /// Entries are counted as soon as they are read, so no more are read than there is room for.
-    private func read(into feed: AsyncStream<ReadyChat>.Continuation) async {
+    private func read(_ reader: ReadyReader, into feed: AsyncStream<ReadyChat>.Continuation) async {
         do {
             await chats.waitForRoom(Self.capacity)
             let free = Self.capacity - chats.count
@@ -117,7 +122,7 @@ struct Deliverer: Service {
         while !Task.isCancelled {
             let owned = chats.owned
             if !owned.isEmpty, let renewed = try? await queue.renewChats(deliverer: id, owned: owned) {
-                for (chat, token) in owned where renewed[chat] == nil { chats.lost(chat, token) }
+                for (chat, token) in owned where renewed[chat] == .lost { chats.lost(chat, token) }
             }
             // A lease is renewed by the clock: four times in its life.
             try? await Task.sleep(for: queue.limits.lease / 4)
@@ -129,9 +134,10 @@ struct Deliverer: Service {
         try await runUntilShutdown {
             // A silent deliverer says nothing: looking is all there is. Each looks at another moment.
             try await Task.sleep(for: .milliseconds(Int.random(in: 400...600)))
-            guard let since = queue.redis.readySince, .now - since > queue.limits.lease else { return }
+            let shards = queue.settledShards
+            guard !shards.isEmpty else { return }
             do {
-                for chat in try await queue.reapChats(channel: Self.channel) {
+                for chat in try await queue.reapChats(channel: Self.channel, shards: shards) {
                     logger.notice("chat taken from a silent deliverer", metadata: ["chat": "\(chat.chat)"])
                 }
                 _ = try await queue.promoteDelayed()
