@@ -40,7 +40,9 @@ enum RedisQuestion {
             let folder = HomePath.resolve(
                 home ?? environment[Setting.home.variable] ?? Setting.home.fallback ?? "", environment: environment)
             // What the shell has for other installations is not that one's.
-            if let state = LocalState.read(home: folder) { environment = LocalState.environment(environment, of: state) }
+            if let state = LocalState.read(home: folder) {
+                environment = LocalState.environment(environment, of: state)
+            }
         }
         let configuration = try Configuration.load(environment: environment, flags: overrides)
         LogOutput.bootstrap(role: "status", level: .critical)

@@ -1,8 +1,8 @@
 import ArgusService
 import Glibc
 
-/// The file that the worker pointed this host's output at, kept within `LogFile.limit`: an app-server that talks without
-/// end to its standard error must not fill the disk.
+/// The file that the worker pointed this host's output at, kept within `LogFile.limit`: an app-server that writes to
+/// its standard error without end must not fill the disk.
 struct HostLog {
     /// Looked at again after so many bytes of the app-server's.
     private static let stride = 1 << 20

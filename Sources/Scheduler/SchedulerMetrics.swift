@@ -4,7 +4,7 @@ import ArgusService
 
 /// What a scheduler tells: of the installation, so any one of them is enough to ask.
 enum SchedulerMetrics {
-    /// - Parameter backlog: nil while Redis does not answer; then its lines are missing, which an alert can tell from 0.
+    /// - Parameter backlog: nil while Redis does not answer; then its lines are missing, which is not the same as 0.
     static func text(_ backlog: Backlog?, woken: Int, redis: RedisConfiguration) -> String {
         var out = MetricText()
         if let backlog {

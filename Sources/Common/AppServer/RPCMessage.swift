@@ -6,8 +6,8 @@ package struct RPCMessage: Sendable {
     package enum Kind: Sendable {
         /// Has an id and a method.
         case request
-        /// Has a method only. An id of `null` counts as none, since there are app-servers that write it so; from a client
-        /// it is refused, for in JSON-RPC 2.0 it is a request.
+        /// Has a method only. An id of `null` counts as none, since there are app-servers that write it so; from a
+        /// client it is refused, for in JSON-RPC 2.0 it is a request.
         case notification
         /// Has an id and no method.
         case response

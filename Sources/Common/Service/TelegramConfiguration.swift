@@ -31,8 +31,8 @@ package struct TelegramConfiguration: Sendable {
         }
     }
 
-    /// The id of the bot, a colon, and its secret: 35 characters today, which Telegram promises nowhere. It becomes part
-    /// of a URL's path, so nothing that means something there.
+    /// The id of the bot, a colon, and its secret: 35 characters today, which Telegram promises nowhere. It becomes a
+    /// part of a URL's path, so nothing that means something there.
     private static func isToken(_ text: String) -> Bool {
         let parts = text.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
         guard parts.count == 2, (1...20).contains(parts[0].count), (30...128).contains(parts[1].count) else {
