@@ -38,15 +38,22 @@ struct Chaos {
         return try await Installation.with(
             environment: environment, workers: options.workers, schedulers: 1, redis: redis
         ) { installation, first in
-            let entrances = Entrances()
-            entrances.add(first)
+            let entrances = Entrances([first])
             for _ in 1..<max(1, options.ingress) { entrances.add(try await installation.startIngress()) }
             let ledger = Ledger()
             let began = ContinuousClock.now
-            try await converse(installation, entrances, ledger, options)
+            let memory = MemoryWatch()
+            try await withThrowingTaskGroup(of: Void.self) { watching in
+                watching.addTask { await memory.run(installation) }
+                try await converse(installation, entrances, ledger, options)
+                watching.cancelAll()
+            }
             say("the storm is over; judging")
-            let verdict = try await judge(installation, ledger, mode: options.mode)
-            report(verdict, ledger, options, lasted: ContinuousClock.now - began)
+            var verdict = try await judge(installation, ledger, mode: options.mode)
+            for course in memory.courses where !course.isFlat && options.seconds >= 600 {
+                verdict.violations.append("memory grew: \(course.description)")
+            }
+            report(verdict, ledger, memory, options, lasted: ContinuousClock.now - began)
             if !verdict.violations.isEmpty, options.keeps { try keep(installation, seed: options.seed) }
             return verdict.violations.isEmpty
         }
@@ -129,7 +136,7 @@ struct Chaos {
     }
 
     private static func report(
-        _ verdict: Oracle.Verdict, _ ledger: Ledger, _ options: ChaosOptions, lasted: Duration
+        _ verdict: Oracle.Verdict, _ ledger: Ledger, _ memory: MemoryWatch, _ options: ChaosOptions, lasted: Duration
     ) {
         for violation in verdict.violations.prefix(40) { say("VIOLATION \(violation)") }
         let troubles = ledger.troubles.sorted { $0.key < $1.key }.map { "\($0.value) × \($0.key)" }
@@ -145,6 +152,8 @@ struct Chaos {
             losses: \(verdict.losses)  duplicates: \(verdict.duplicates)
             take-overs: \(ledger.takeOvers.count)  longest: \(seconds(calm.max())) s \
             (with Redis in trouble meanwhile: \(seconds(stormy.max())) s)
+            memory: \(memory.courses.map(\.description).joined(separator: ", "))
+            redis: \(verdict.redis)
             \(verdict.violations.isEmpty ? "all promises held" : "\(verdict.violations.count) violations")
             """)
     }

@@ -41,17 +41,3 @@ final class Ledger: Sendable {
         troubles.filter { trouble in words.contains { trouble.key.contains($0) } }.reduce(0) { $0 + $1.value }
     }
 }
-
-/// The processes that can be reached now.
-final class Entrances: Sendable {
-    private let living = NIOLockedValueBox<[Ingress]>([])
-
-    func add(_ ingress: Ingress) { living.withLockedValue { $0.append(ingress) } }
-
-    var all: [Ingress] {
-        living.withLockedValue { living in
-            living.removeAll { !$0.process.isRunning }
-            return living
-        }
-    }
-}

@@ -1,5 +1,6 @@
 import ArgusAppServer
 import ArgusCore
+import ArgusRedis
 import ArgusTestSupport
 import NIOCore
 
@@ -15,6 +16,8 @@ struct Oracle {
         var extraStarts = 0
         var buried = 0
         var events = 0
+        /// What Redis held at the end, by kind of key.
+        var redis = ""
     }
 
     let installation: Installation
@@ -52,6 +55,7 @@ struct Oracle {
         judgeStarts()
         for client in ledger.clients { try await judge(client) }
         try await judgeKeys()
+        try await judgeMemory()
         return verdict
     }
 
@@ -136,7 +140,16 @@ struct Oracle {
             }
         }
         verdict.extraStarts = starts.values.reduce(0) { $0 + $1 - 1 }
-        for (marker, count) in starts where count > attempts { violation("\(marker) was started \(count) times") }
+        for (marker, count) in starts where count > mostStarts(of: marker) {
+            violation("\(marker) was started \(count) times")
+        }
+    }
+
+    /// Beside others a turn is started once more, alone; and each input of its session that was found to be the cause
+    /// of their deaths gives it all its attempts anew.
+    private func mostStarts(of marker: String) -> Int {
+        let session = Marker.session(of: marker)
+        return attempts + 1 + attempts * buried.count { Marker.session(of: $0) == session }
     }
 
     // MARK: What clients heard
@@ -198,6 +211,29 @@ struct Oracle {
                 violation("\(session): turn \(turn.id) was heard to start \(started) and end \(completed) times")
             }
         }
+    }
+
+    // MARK: Memory
+
+    /// What the run itself asks to be kept grows: events, replies that nobody fetches, keys of inputs for two days.
+    /// Everything else of a session or a chat has a bound.
+    private mutating func judgeMemory() async throws {
+        let keys = (try await installation.redis.command("KEYS", "*").array ?? []).compactMap(\.text)
+        let growing: Set<Substring> = ["events", "outbox", "dedupe", "dead"]
+        let bound = 64 << 10
+        var bytes: [Substring: Int] = [:]
+        try await installation.redis.withClient { client in
+            let commands: [[RedisArgument]] = keys.map { ["MEMORY", "USAGE", .text($0), "SAMPLES", "5"] }
+            return try await client.pipeline(commands).map { $0.int ?? 0 }
+        }
+        .enumerated().forEach { index, size in
+            let parts = keys[index].split(separator: ":")
+            let kind = parts.count > 2 ? parts[parts[1].hasPrefix("{") ? 2 : 1] : "other"
+            bytes[kind, default: 0] += size
+            if !growing.contains(kind), size > bound { violation("\(keys[index]) has grown to \(size) bytes") }
+        }
+        verdict.redis = bytes.sorted { $0.value > $1.value }.map { "\($0.key) \($0.value >> 10) KiB" }
+            .joined(separator: ", ")
     }
 
     // MARK: Nothing left behind

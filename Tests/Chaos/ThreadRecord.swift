@@ -64,6 +64,9 @@ enum Marker {
         return text.lastIndex(of: "-").map { String(text[..<$0]) } ?? String(text)
     }
 
+    /// `c3`: both threads of a conversation are one session's.
+    static func session(of marker: String) -> Substring { marker.dropFirst().prefix { $0 != "-" } }
+
     /// Scans by hand: answers may have a megabyte, and a regular expression is slow.
     static func all(in text: String) -> [String] {
         text.utf8.split(separator: UInt8(ascii: "[")).compactMap { part in

@@ -1,3 +1,5 @@
+import ArgusTestSupport
+
 /// What may happen to an installation.
 enum Trouble: Sendable, CustomStringConvertible {
     case killWorker, stopWorker(milliseconds: Int), replaceWorker

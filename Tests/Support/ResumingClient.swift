@@ -1,14 +1,15 @@
 import ArgusAppServer
 import ArgusCore
-import ArgusTestSupport
 import NIOConcurrencyHelpers
 
 /// A client that attaches to any living ingress, comes back after the last event it heard whenever its connection ends,
 /// says yes to whatever it is asked, and keeps all that it hears.
-final class ResumingClient: Sendable {
+package final class ResumingClient: Sendable {
+    package typealias Event = (id: StreamID, frame: RPCMessage, heardAt: ContinuousClock.Instant)
+
     private struct State {
         var session: String?
-        var heard: [(id: StreamID, frame: RPCMessage)] = []
+        var heard: [Event] = []
         var answers: [Int: RPCMessage] = [:]
         var socket: WebSocketClient?
         /// Counts connections: a request is lost with the one that carried it.
@@ -21,21 +22,21 @@ final class ResumingClient: Sendable {
     private let entrances: Entrances
     private let state: NIOLockedValueBox<State>
 
-    init(_ entrances: Entrances, session: String? = nil) {
+    package init(_ entrances: Entrances, session: String? = nil) {
         self.entrances = entrances
         var state = State()
         state.session = session
         self.state = NIOLockedValueBox(state)
     }
 
-    var session: String? { state.withLockedValue { $0.session } }
-    var heard: [(id: StreamID, frame: RPCMessage)] { state.withLockedValue { $0.heard } }
-    var lastHeard: StreamID { state.withLockedValue { $0.heard.last?.id ?? .zero } }
-    var reconnects: Int { state.withLockedValue { $0.connection } }
-    var truncations: Int { state.withLockedValue { $0.truncations } }
+    package var session: String? { state.withLockedValue { $0.session } }
+    package var heard: [Event] { state.withLockedValue { $0.heard } }
+    package var lastHeard: StreamID { state.withLockedValue { $0.heard.last?.id ?? .zero } }
+    package var reconnects: Int { state.withLockedValue { max(0, $0.connection - 1) } }
+    package var truncations: Int { state.withLockedValue { $0.truncations } }
 
     /// Until it is cancelled.
-    func run() async {
+    package func run() async {
         while !Task.isCancelled {
             do {
                 try await listen()
@@ -72,7 +73,7 @@ final class ResumingClient: Sendable {
         }
         let frame = try RPCMessage(inner.bytes)
         state.withLockedValue { state in
-            state.heard.append((id, frame))
+            state.heard.append((id, frame, .now))
             if frame.kind == .response, let request = frame.id?.int { state.answers[request] = frame }
         }
         if frame.kind == .request {
@@ -99,7 +100,7 @@ final class ResumingClient: Sendable {
     /// - Parameters:
     ///   - acceptsErrors: an error is an answer like any other.
     ///   - makeKey: the idempotency key of a try that follows so many failed ones.
-    func persist(
+    package func persist(
         _ method: String, _ params: [(String, JSON)], deadline: ContinuousClock.Instant,
         acceptsErrors: Bool = false, makeKey: (Int) -> String
     ) async throws -> RPCMessage {
