@@ -69,7 +69,9 @@ struct RedisConfigurationTests {
             "redis://:s3cret@h:0", "redis://:s3cret@h:65536", "redis://:s3cret@h/x", "redis://:s3cret@h/-1",
             "redis://:s3cret@[::1", "redis://:s3cret@[::1]x", "redis://:s3cret%@h", "redis://:s3cret%FF@h",
             "redis://s3cret@h", "redis://:s3cret@h,i", "redis+sentinel://:s3cret@h", "redis+sentinel://:s3cret@h,/m",
-            "redis+cluster://:s3cret@h/1", "redis+other://:s3cret@h", "redis://h?password=s3cret", "redis://h?s3cret",
+            "redis+cluster://:s3cret@h/1",
+            "redis://:s3cret@[[::1]", "redis://:s3cret@h%00", "redis://:s3cret@h%2Fi", "redis+other://:s3cret@h",
+            "redis://h?password=s3cret", "redis://h?s3cret",
             "unix://relative?password=s3cret",
             "unix:///\(String(repeating: "x", count: 108))?password=s3cret",
         ])

@@ -36,7 +36,10 @@ extension RedisConfiguration {
         guard let number = Int(port), (1...65_535).contains(number) else {
             throw invalid("the port is not a number from 1 to 65535")
         }
-        return (try decoded(host), number)
+        let name = try decoded(host)
+        let isClean = name.utf8.allSatisfy { (0x21...0x7E).contains($0) } && !name.contains { "[]/?#@,".contains($0) }
+        guard isClean else { throw invalid("its host has a character that no host has") }
+        return (name, number)
     }
 
     static func database(_ text: String?) throws(ArgusError) -> Int {

@@ -81,11 +81,12 @@ extension JSON {
     }
 }
 
-/// Where Foundation knowingly differs: it takes other encodings, lone surrogates, padding and trailing commas, and it
-/// refuses numbers that no Double holds.
+/// Where Foundation knowingly differs: it takes other encodings, lone surrogates, padding and trailing commas, drops a
+/// byte order mark from a string, and refuses numbers that no Double holds.
 private enum SecondOpinion {
     static func counts(_ text: String) -> Bool {
-        guard !text.contains("\0"), !text.hasPrefix("\u{FEFF}"), !text.lowercased().contains("\\ud") else {
+        guard !text.contains("\0"), !text.unicodeScalars.contains("\u{FEFF}"), !text.lowercased().contains("\\ud")
+        else {
             return false
         }
         guard text.utf8.filter({ $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "{") }).count < 500 else { return false }

@@ -34,7 +34,7 @@ extension FuzzTarget {
         }
         guard configuration.password == nil, !url.contains("%") else { return }
         guard let again = try? RedisConfiguration(url: shown) else { throw Finding(description: "\(shown) of \(url)") }
-        try expect(again.endpoint == configuration.endpoint, "\(shown) of \(url): \(again.endpoint)")
+        try expect(again.place == configuration.place, "\(shown) of \(url): \(again.place)")
         try expect(again.database == configuration.database, "\(shown) of \(url)")
     }
 }
