@@ -132,8 +132,10 @@ struct CodexFailureTests {
             try await client.read(until: "argus/turn/failed") { $0.all("argus/turn/failed").first }
             try await eventually("one note") { try await codex.outbox("42").count == 1 }
             #expect(try await codex.installation.deadLetters().count == 1)
+            // The last try has ended too, for those who saw it begin.
+            #expect(client.turns.map(\.status) == ["interrupted"])
             _ = try await client.enqueue("still there")
-            #expect(try await client.completed().answer == "echo: still there")
+            #expect(try await client.completed(2).answer == "echo: still there")
         }
     }
 
