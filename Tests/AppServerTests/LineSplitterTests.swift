@@ -44,7 +44,7 @@ struct LineSplitterTests {
 
     @Test("However a stream is cut into reads, the lines are the same", arguments: 0..<20 as Range<UInt64>)
     func anyCut(seed: UInt64) {
-        var generator = Splitmix(state: seed)
+        var generator = SeededGenerator(seed: seed)
         let alphabet: [Character] = ["a", "b", "é", "\n", "\r\n"]
         let random = String((0..<300).map { _ in alphabet.randomElement(using: &generator) ?? "a" })
         let text = random + String(repeating: "x", count: 60) + "\nend\n"

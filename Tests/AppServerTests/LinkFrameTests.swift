@@ -1,5 +1,6 @@
 import ArgusAppServer
 import ArgusCore
+import ArgusTestSupport
 import NIOCore
 import Testing
 
@@ -62,7 +63,7 @@ struct LinkFrameTests {
 
     @Test("Garbage is refused, and what the refusal says holds no secret", arguments: 0..<4 as Range<UInt64>)
     func garbage(seed: UInt64) throws {
-        var generator = Splitmix(state: seed)
+        var generator = SeededGenerator(seed: seed)
         let valid = try Self.workerFrames().map { content($0.encoded) } + Self.hostFrames.map { content($0.encoded) }
         for _ in 0..<3000 {
             var bytes = Array((valid.randomElement(using: &generator) ?? ByteBuffer()).readableBytesView)
@@ -102,15 +103,5 @@ struct LinkFrameTests {
         for text in ["", ":", "a:1", "a.b:1", ".1:1", "a.1", "a.1:", "a.1:-1", "a.-1:1"] {
             #expect(Cursor(text) == nil)
         }
-    }
-}
-
-struct Splitmix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        let mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        return mixed ^ (mixed >> 27)
     }
 }

@@ -1,3 +1,4 @@
+import ArgusTestSupport
 import NIOCore
 import Testing
 
@@ -42,7 +43,7 @@ struct RESPDecoderTests {
 
     @Test("understands replies that are cut anywhere", arguments: 1...100)
     func chunks(_ seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         var rest = Array(Self.wire.utf8)[...]
         var chunks: [ArraySlice<UInt8>] = []
         while !rest.isEmpty {
@@ -65,17 +66,5 @@ struct RESPDecoderTests {
     @Test("does not reserve memory on the peer's word")
     func announcedCount() throws {
         #expect(try decode([Array("*1000000000\r\n".utf8)]).isEmpty)
-    }
-}
-
-/// A small generator with a seed, for repeatable tests.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

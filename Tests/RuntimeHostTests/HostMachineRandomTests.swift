@@ -1,5 +1,6 @@
 import ArgusAppServer
 import ArgusCore
+import ArgusTestSupport
 import NIOCore
 import Testing
 
@@ -11,7 +12,7 @@ import Testing
 struct HostMachineRandomTests {
     struct World {
         var machine: HostMachine
-        var generator: Splitmix
+        var generator: SeededGenerator
         var now = 0
         var highest = StreamID.zero
         var nextConnection = 1
@@ -34,7 +35,7 @@ struct HostMachineRandomTests {
         var world = World(
             machine: HostMachine(
                 secret: try #require(Secret("s")), host: "0000000a", highestToken: .zero, journalLimitBytes: 4000),
-            generator: Splitmix(state: seed))
+            generator: SeededGenerator(seed: seed))
         for _ in 0..<600 { try step(&world) }
         // In the end everything owed is delivered.
         if !world.machine.isUp { start(&world) }

@@ -1,3 +1,4 @@
+import ArgusTestSupport
 import NIOCore
 import Testing
 
@@ -60,7 +61,7 @@ struct JournalTests {
 
     @Test("Under random use nothing unacknowledged is lost, and the bound holds", arguments: 0..<20 as Range<UInt64>)
     func random(seed: UInt64) {
-        var generator = Splitmix(state: seed)
+        var generator = SeededGenerator(seed: seed)
         let limit = 5000
         var journal = Journal(limitBytes: limit)
         var sizes: [Int: Int] = [:]
@@ -162,15 +163,5 @@ struct RestartBackoffTests {
     func failures() {
         var backoff = RestartBackoff()
         #expect((0..<7).map { _ in backoff.failed() } == [500, 1000, 2000, 4000, 8000, 10_000, 10_000])
-    }
-}
-
-struct Splitmix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        let mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        return mixed ^ (mixed >> 27)
     }
 }

@@ -63,7 +63,7 @@ struct MarkdownTests {
 
     @Test("whatever the input, the output is well-formed and says the same", arguments: 0..<40)
     func wellFormed(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         for _ in 0..<50 {
             let count = Int.random(in: 0...60, using: &random)
             let markdown = (0..<count).map { _ in Self.tokens.randomElement(using: &random) ?? "" }.joined()
@@ -84,18 +84,5 @@ struct MarkdownTests {
         let markdown = String(repeating: token, count: 50_000 / token.count)
         let time = ProcessorTime.measure { _ = ReplyText(markdown, isMarkdown: true) }
         #expect(time < .seconds(10))
-    }
-}
-
-/// A small generator with a seed, so that a failure can be repeated.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

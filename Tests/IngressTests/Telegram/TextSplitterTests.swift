@@ -78,7 +78,7 @@ struct TextSplitterTests {
 
     @Test("Whatever the input, every message is well-formed, fits, and no character is lost", arguments: 0..<30)
     func random(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         let tokens = [
             "word ", "word", "\n", "\n\n", ". ", "**", "`", "```\n", "\n```swift\n", "- ", "> ", "👩‍👩‍👧", "字。", "e\u{301}",
         ]
