@@ -2,8 +2,8 @@ import ArgusCore
 
 /// What texts do to the running turn that came after it began, in the modes in which they don't just wait for its end.
 extension Lane {
-    /// Called when a text has come, and when a turn has begun. Only turns that the gateway words are touched: a client's
-    /// own turn is the client's.
+    /// Called when a text has come, and when a turn has begun. Only turns that the gateway words are touched: a
+    /// client's own turn is the client's.
     package mutating func urge() -> [Action] {
         guard let row, row.isWorded, row.step == .running, row.turn != nil else { return [] }
         let texts = waiting.prefix { $0.text != nil }.filter { !steering.contains($0.entry) }

@@ -129,8 +129,8 @@ enum Prompt {
             """
             Heartbeat response contract:
             If nothing needs the person's attention, answer exactly \(HeartbeatAnswer.token) and nothing else.
-            Else answer with what the person is to read, without \(HeartbeatAnswer.token) and without a word about this \
-            check.
+            Else answer with what the person is to read, without \(HeartbeatAnswer.token) and without a word about \
+            this check.
             """)
         blocks.append(
             """
