@@ -56,7 +56,8 @@ package final class RedisServer: RedisFixture {
         let arguments = [directory.file("redis.conf")] + (options.isSentinel ? ["--sentinel"] : [])
         let process = try await ChildProcess.start("redis-server", arguments)
         child.withLockedValue { $0 = process }
-        try await within(.seconds(10), "redis-server answers; it wrote:\n\(process.log)") {
+        // It answers when it has loaded its append-only file, which grows to gigabytes in a long chaos run.
+        try await within(.seconds(120), "redis-server answers; it wrote:\n\(process.log)") {
             try await self.withClient { _ in }
         }
     }
