@@ -18,9 +18,9 @@ package struct Enqueue: Sendable {
 }
 
 extension SessionQueue {
-    /// Appends commands in exactly this order, with nothing of this process between them. What Redis can't take right now
-    /// (it loads, it became a replica, its slot is elsewhere), it takes none of: sending all again under the same keys
-    /// keeps the order.
+    /// Appends commands in exactly this order, with nothing of this process between them. What Redis can't take right
+    /// now (it loads, it became a replica, its slot is elsewhere), it takes none of: sending all again under the same
+    /// keys keeps the order.
     ///
     /// - Returns: an outcome for each. Throws when none is known.
     package func enqueue(

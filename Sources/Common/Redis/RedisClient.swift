@@ -6,13 +6,13 @@ import ServiceLifecycle
 /// Commands to Redis over one pipelined connection to each master, for any number of tasks.
 ///
 /// Replies come in the order of the commands; no command waits for another's answer, so nothing blocking may be sent
-/// here (`RedisReader` is for that). A command that has left is never repeated by this class, unless Redis says that it
-/// was not executed: who repeats it knows whether that is safe. Sending ignores the task's cancellation, since giving up
-/// early would leave unknown whether the command was run: each wait ends within the deadlines below.
+/// here (`RedisReader` is for that). A command that has left is never repeated by this class, unless Redis says that
+/// it was not executed: who repeats it knows whether that is safe. Sending ignores the task's cancellation, since
+/// giving up early would leave unknown whether the command was run: each wait ends within the deadlines below.
 ///
 /// While Redis is away, a command waits 1 s for a connection; so it does while a cluster has nobody for its slot. An
-/// answer may take 10 s; when nothing at all is heard for 2 s a PING goes out, and after 2 s more the connection is given
-/// up.
+/// answer may take 10 s; when nothing at all is heard for 2 s a PING goes out, and after 2 s more the connection is
+/// given up.
 package final class RedisClient: Service, Sendable {
     /// How long the answer to a command may take.
     static let deadline = TimeAmount.seconds(10)
@@ -81,7 +81,8 @@ package final class RedisClient: Service, Sendable {
         return reply
     }
 
-    /// Sends the commands in one piece (on a cluster: one for each slot). Error replies stay in their places as `.error`.
+    /// Sends the commands in one piece (on a cluster: one for each slot). Error replies stay in their places as
+    /// `.error`.
     package func pipeline(_ commands: [[RedisArgument]]) async throws -> [RESPValue] {
         guard !commands.isEmpty else { return [] }
         if let single = nodes.single {

@@ -18,7 +18,7 @@ enum RedisAddress: Sendable {
 ///
 ///     down ──address, connect, greet──▶ up ──lost, replaced──▶ down (50 ms … 1 s, jittered)
 ///       └──────── cancelled or graceful shutdown ────────▶ over: whoever waits is failed
-final class RedisConnector: Sendable {
+final class RedisConnector: RedisParty {
     struct Ready: Sendable {
         let connection: RedisConnection
         let endpoint: RedisConfiguration.Endpoint

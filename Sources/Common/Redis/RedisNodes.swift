@@ -7,7 +7,7 @@ import ServiceLifecycle
 /// The connections of one client: one to each master. Outside of a cluster there is one, and it never changes.
 ///
 ///     asked ──map──▶ one connection to each master ──lost, MOVED, 5 s──▶ asked again (each 250 ms until all are up)
-final class RedisNodes: Sendable {
+final class RedisNodes: RedisParty {
     typealias Endpoint = RedisConfiguration.Endpoint
 
     private struct Node: Sendable {
@@ -26,7 +26,7 @@ final class RedisNodes: Sendable {
 
     /// nil on a cluster.
     let single: RedisConnector?
-    private let configuration: RedisConfiguration
+    let configuration: RedisConfiguration
     private let name: String
     private let logger: Logger
     private let state = NIOLockedValueBox(State())
@@ -51,6 +51,9 @@ final class RedisNodes: Sendable {
 
     /// One connector for each master of the newest map.
     private func follow(_ group: inout DiscardingTaskGroup) async {
+        let outage = configuration.outage
+        var isAway = false
+        defer { outage.left(self) }
         while !Task.isCancelled {
             let age = Duration.milliseconds(isReady ? 5000 : 250)
             do {
@@ -58,9 +61,12 @@ final class RedisNodes: Sendable {
                     for (connector, isAlive) in take(map) {
                         group.addTask { await Self.run(connector, while: isAlive) }
                     }
+                    if isAway { outage.connected(self, logger: logger) }
+                    isAway = false
                 }
             } catch let error as ArgusError {
-                logger.debug("the cluster's map is not known", metadata: ["reason": "\(error)"])
+                outage.lost(self, because: error, logger: logger)
+                isAway = true
                 state.withLockedValue { $0.refusal = error.isRefusal ? error : nil }
             } catch {}
             // A cluster tells nobody of a failover but those who ask; between two questions MOVED corrects the map.

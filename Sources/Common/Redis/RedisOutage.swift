@@ -2,6 +2,11 @@ import ArgusCore
 import Logging
 import NIOConcurrencyHelpers
 
+/// Whoever may find Redis away.
+protocol RedisParty: AnyObject, Sendable {
+    var configuration: RedisConfiguration { get }
+}
+
 /// What all connections made from one configuration share: that Redis is away is said once by the process, not by each
 /// of its connections, and again each 10 s; that it is back is said once all of them are.
 package final class RedisOutage: Sendable {
@@ -18,7 +23,7 @@ package final class RedisOutage: Sendable {
     /// Connections that were made again after they were lost, since the process began.
     package var reconnects: Int { state.withLockedValue(\.reconnects) }
 
-    func lost(_ connector: RedisConnector, because cause: ArgusError, logger: Logger) {
+    func lost(_ connector: some RedisParty, because cause: ArgusError, logger: Logger) {
         let isNews = state.withLockedValue { state in
             state.away.insert(ObjectIdentifier(connector))
             if let last = state.last, ContinuousClock.now - last < Self.interval { return false }
@@ -29,7 +34,7 @@ package final class RedisOutage: Sendable {
         logger.warning("waiting for Redis at \(connector.configuration)", metadata: ["reason": "\(cause)"])
     }
 
-    func connected(_ connector: RedisConnector, logger: Logger) {
+    func connected(_ connector: some RedisParty, logger: Logger) {
         let (wasAway, isOver) = state.withLockedValue { state in
             guard state.away.remove(ObjectIdentifier(connector)) != nil else { return (false, false) }
             state.reconnects += 1
@@ -43,7 +48,7 @@ package final class RedisOutage: Sendable {
     }
 
     /// It was told to end, whether Redis is there or not.
-    func left(_ connector: RedisConnector) {
+    func left(_ connector: some RedisParty) {
         state.withLockedValue { state in
             if state.away.remove(ObjectIdentifier(connector)) != nil { _ = Self.endIfNobodyIsAway(&state) }
         }

@@ -6,9 +6,9 @@ import ServiceLifecycle
 
 /// Makes sure that what was written is on replicas too, before anybody is told that it is safe.
 ///
-/// Replication keeps the order of the writes, whichever connection they came over: a later write that has arrived (WAIT)
-/// has all earlier ones before it. So one write and one WAIT, on a connection of their own where nothing else has to
-/// wait, serve all that came together. One connection for each slot, so one outside of a cluster.
+/// Replication keeps the order of the writes, whichever connection they came over: a later write that has arrived
+/// (WAIT) has all earlier ones before it. So one write and one WAIT, on a connection of their own where nothing else
+/// has to wait, serve all that came together. One connection for each slot, so one outside of a cluster.
 package final class RedisReplicas: Service, Sendable {
     /// How long the replicas may take.
     private static let patience = Duration.seconds(1)

@@ -35,7 +35,8 @@ local function buryEntry(shape, entry, reason)
     end
 end
 
--- Frees the lane that carries inbox entry `id`, which is a letter of its own. Without an entry: all lanes become letters.
+-- Frees the lane that carries inbox entry `id`, which is a letter of its own. Without an entry: all lanes become
+-- letters.
 local function buryLanes(shape, id, reason)
     local rows = redis.call('HGETALL', shape.lanes)
     for index = 1, #rows, 2 do
