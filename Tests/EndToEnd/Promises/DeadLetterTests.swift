@@ -25,7 +25,7 @@ struct DeadLetterTests {
             #expect(row.contains(#/ owned +2 +\d+ s +1 +1 +\w+/#), "\(shown)")
             #expect(shown.contains("1 sessions at work, 2 inputs not settled, 1 turns running"))
             #expect(shown.contains("2 dead letters"))
-            let names = shown.matches(of: #/0/\d+-\d+/#).map { String($0.output) }
+            let names = shown.matches(of: #/\d+/\d+-\d+/#).map { String($0.output) }
             try #require(names.count == 2)
             // Newest first.
             #expect(try await installation.command("queue", "drop", names[0]).contains("dropped"))

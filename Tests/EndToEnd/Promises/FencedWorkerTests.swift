@@ -63,7 +63,7 @@ struct FencedWorkerTests {
 
     @Test("Cut off from Redis but not from its runtime, it stops driving the turn that another worker goes on with")
     func cutOff() async throws {
-        try await Installation.with(workers: 0) { installation, ingress in
+        try await Installation.with(workers: 0, on: .single) { installation, ingress in
             try await CuttableWire.to(socket: installation.redis.servers[0].socket) { wire in
                 let lonely = try await installation.start("worker", ["ARGUS_REDIS_URL": wire.url])
                 let tape = try await EventTape.attach(ingress)
