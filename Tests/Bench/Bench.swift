@@ -18,8 +18,11 @@ struct Bench {
         if wants("throughput") { try await throughput(group) }
         if wants("memory") { try await memory(group) }
         if wants("start") { try await start() }
+        if wants("load") { try await Load.run() }
         if wants("docker") { try await ColdStart.run(rounds: 20, on: group) }
         if wants("queue") { try await QueueBench.run() }
+        if wants("curves") { try await Curves.run(group) }
+        if wants("owned") { try await OwnedMemory.run(group) }
         exit(0)
     }
 

@@ -14,7 +14,7 @@ final class BenchSocket: Sendable {
 
     fileprivate final class Watch: Sendable {
         struct State {
-            var counts: [Int] = [0, 0, 0, 0]
+            var counts = Word.allCases.map { _ in 0 }
             var session: String?
             var waiters: [(word: Int, count: Int, continuation: CheckedContinuation<Void, Never>)] = []
             /// The thread id of the last `thread/start` answer, in order.
@@ -36,7 +36,7 @@ final class BenchSocket: Sendable {
     }
 
     enum Word: Int, CaseIterable {
-        case completed, delta, answer, threadStarted
+        case completed, delta, answer, threadStarted, greeting
 
         var text: String {
             switch self {
@@ -44,6 +44,7 @@ final class BenchSocket: Sendable {
             case .delta: #""method":"item/agentMessage/delta""#
             case .answer: #""result":"#
             case .threadStarted: #""method":"thread/started""#
+            case .greeting: #""method":"argus/session""#
             }
         }
     }
@@ -78,7 +79,7 @@ final class BenchSocket: Sendable {
                 }
             }
         let socket = try await upgrade.get()
-        try await eventually("the first frame") { socket.session != nil }
+        await socket.wait(.greeting, 1)
         return socket
     }
 
@@ -138,10 +139,10 @@ private final class BenchHandler: ChannelInboundHandler {
             let head = UnsafeRawBufferPointer(rebasing: bytes.prefix(200))
             for (index, word) in words.enumerated() where Self.find(word, in: head) {
                 if index == BenchSocket.Word.answer.rawValue { answered(payload) }
+                if index == BenchSocket.Word.greeting.rawValue { greeted(payload) }
                 watch.saw(index)
                 return
             }
-            if watch.state.withLockedValue({ $0.session == nil }) { greeted(payload) }
         }
     }
 
@@ -164,7 +165,7 @@ private final class BenchHandler: ChannelInboundHandler {
 
     private func greeted(_ payload: ByteBuffer) {
         let text = String(buffer: payload)
-        guard text.contains("argus/session"), let match = text.firstMatch(of: #/"id":"([^"]+)"/#) else { return }
+        guard let match = text.firstMatch(of: #/"id":"([^"]+)"/#) else { return }
         watch.state.withLockedValue { $0.session = String(match.output.1) }
     }
 }

@@ -31,7 +31,7 @@ struct BenchStage: Sendable {
         var all = ["ingress", "worker"].map { name in
             (name, installation.running(name).map { ProcessFigures.cpuMilliseconds($0.pid) }.reduce(0, +))
         }
-        all.append(("redis", installation.redis.pid.map(ProcessFigures.cpuMilliseconds) ?? 0))
+        all.append(("redis", installation.redis.servers[0].pid.map(ProcessFigures.cpuMilliseconds) ?? 0))
         for command in ["runtime-host", "demo-runtime"] {
             all.append((command, runtime(command).map(ProcessFigures.cpuMilliseconds).reduce(0, +)))
         }

@@ -55,6 +55,15 @@ enum ProcessFigures {
         return kibibytes / 1024
     }
 
+    /// Its part of what it shares with others, and all that it doesn't.
+    static func proportionalMiB(_ pid: pid_t) -> Double {
+        let text = (try? String(contentsOfFile: "/proc/\(pid)/smaps_rollup", encoding: .utf8)) ?? ""
+        guard let match = text.firstMatch(of: #/Pss:\s+(\d+) kB/#), let kibibytes = Double(match.output.1) else {
+            return 0
+        }
+        return kibibytes / 1024
+    }
+
     /// User and system time so far, in milliseconds.
     static func cpuMilliseconds(_ pid: pid_t) -> Double {
         let text = (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)) ?? ""

@@ -24,7 +24,8 @@ RATE, PACED = 200, 1000
 
 
 class System:
-    def __init__(self, name, setting, jobs, command, worker=None, bulk=True, waiter=None, holds=True):
+    def __init__(self, name, setting, jobs, command, worker=None, bulk=True, waiter=None, holds=True, sessions=None):
+        self.variables = {"BENCH_SESSIONS": str(sessions)} if sessions else {}
         self.name, self.setting, self.jobs, self.command, self.bulk, self.holds = name, setting, jobs, command, bulk, holds
         self.worker = worker or command + ["work"]
         self.waiter = waiter or self.worker
@@ -41,7 +42,8 @@ def systems(argus):
     return [
         System("bare", "XADD; XREADGROUP, XACK, XDEL, 64 deep", 30_000, bare, bare + ["bare-work"], True,
                bare + ["bare-wait"], False),
-        System("argus", "one turn a session, 128 in hand", 30_000, [argus, "peer"]),
+        System("argus", "1,000 sessions", 30_000, [argus, "peer"], sessions=1000),
+        System("argus-1", "a session for each job", 30_000, [argus, "peer"], holds=False),
         System("sidekiq", "5 threads, no job log", 30_000, ["ruby", ruby], ["sidekiq", "-r", ruby, "-c", "5"]),
         python("dramatiq", "32 threads", 20_000, bulk=False),
         python("taskiq", "streams, 1000 tasks", 8_000),
@@ -57,10 +59,11 @@ class Stage:
     def __init__(self, system, port, database):
         self.system = system
         self.url = f"redis://127.0.0.1:{port}/{database}"
-        self.redis = redis.from_url(self.url)
+        self.redis = redis.from_url(self.url, socket_timeout=None)
 
     def environment(self, jobs, **more):
-        return os.environ | {"BENCH_URL": self.url, "BENCH_JOBS": str(jobs), "BENCH_RATE": str(RATE)} | more
+        return os.environ | {"BENCH_URL": self.url, "BENCH_JOBS": str(jobs), "BENCH_RATE": str(RATE)} | (
+            self.system.variables) | more
 
     def spawn(self, command, jobs, **more):
         return subprocess.Popen(
@@ -81,7 +84,7 @@ class Stage:
 
     def clear(self, jobs):
         self.redis.flushdb()
-        if self.system.name in ("argus", "bare"):
+        if self.system.name in ("argus", "argus-1", "bare"):
             self.verb("prepare", jobs)
 
     def round(self):
@@ -101,14 +104,29 @@ class Stage:
         worker = self.spawn(self.system.worker, jobs)
         figures |= {key: value for key, value in self.result().items() if key in ("rate", "rss")}
         figures["cpu"] = (self.cpu() - before) * 1e6 / jobs
+        spent = self.spent(worker)
         self.kill(worker)
         self.clear(PACED)
         worker = self.spawn(self.system.waiter, PACED)
         time.sleep(3)  # boot; and an idle worker is what a job finds
+        figures["own"] = (spent - self.spent(worker)) * 1e6 / jobs
         self.verb("pace", PACED)
         figures |= {key: value for key, value in self.result().items() if key in ("p50", "p99")}
         self.kill(worker)
         return figures
+
+    @staticmethod
+    def spent(process):
+        """CPU seconds of a worker and its children so far."""
+        ticks = 0
+        for entry in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = entry.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[2]) == process.pid:  # the process group
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def cpu(self):
         info = self.redis.info("cpu")
@@ -151,7 +169,7 @@ class Stage:
 def table(stages, rounds, restarts):
     median = {
         stage.system.name: {
-            key: statistics.median(values) for key in ("enqueue", "bulk", "rate", "cpu", "rss", "p50", "p99")
+            key: statistics.median(values) for key in ("enqueue", "bulk", "rate", "cpu", "own", "rss", "p50", "p99")
             if (values := [figures[key] for figures in rounds[stage.system.name] if key in figures])
         } for stage in stages
     }
@@ -167,14 +185,14 @@ def table(stages, rounds, restarts):
         return f"{text} (×{value / ours[key] if reverse else ours[key] / value:.2f})"
 
     print("\nIn brackets: how many times as good Argus was (its rate over theirs, their time over its).\n")
-    print("| system | setting | jobs/s | enqueue/s one by one | in bulk | start p50 ms | p99 ms | redis µs/job | RSS MiB"
+    print("| system | setting | jobs/s | enqueue/s one by one | in bulk | start p50 ms | p99 ms | redis + worker CPU, µs/job | RSS MiB"
           " | after kill -9 |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for stage in stages:
         name = stage.system.name
         cells = [cell(name, "rate"), cell(name, "enqueue"), cell(name, "bulk"), cell(name, "p50", 2, True),
                  cell(name, "p99", 2, True), cell(name, "cpu", 1), cell(name, "rss", 0)]
-        cells[5] = f"{median[name]['cpu']:.1f}" if "cpu" in median[name] else "–"
+        cells[5] = " + ".join(f"{median[name][key]:.0f}" for key in ("cpu", "own") if key in median[name]) or "–"
         cells[6] = f"{median[name]['rss']:.0f}" if "rss" in median[name] else "–"
         print(f"| {name} | {stage.system.setting} | " + " | ".join(cells) + f" | {restarts.get(name, '–')} |")
 

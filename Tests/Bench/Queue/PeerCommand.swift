@@ -6,6 +6,7 @@ import Foundation
 /// `argus-bench peer VERB`: our side of Tests/Bench/Peers/compare.py, with the verbs that every system there has.
 ///
 ///     BENCH_URL  redis://…     BENCH_JOBS  how many     BENCH_RATE  jobs a second of `pace`
+///     BENCH_SESSIONS  over so many sessions (default: one for each job)
 enum PeerCommand {
     static func run(_ verb: String) async throws {
         let environment = ProcessInfo.processInfo.environment
@@ -13,14 +14,15 @@ enum PeerCommand {
             throw NotInTime("argus-bench peer: set BENCH_URL and BENCH_JOBS")
         }
         let rate = environment["BENCH_RATE"].flatMap { Int($0) } ?? 200
+        let sessions = min(jobs, environment["BENCH_SESSIONS"].flatMap { Int($0) } ?? jobs)
         try await QueueStage.with(try RedisConfiguration(url: url)) { stage in
             switch verb {
-            case "prepare": try await stage.open(jobs)
+            case "prepare": try await stage.open(sessions)
             case "enqueue":
-                try await timed(stage, jobs) { try await stage.enqueueOneByOne(0..<jobs, sessions: jobs) }
+                try await timed(stage, jobs) { try await stage.enqueueOneByOne(0..<jobs, sessions: sessions) }
             case "bulk":
-                try await timed(stage, jobs) { try await stage.enqueuePipelined(0..<jobs, sessions: jobs) }
-            case "pace": try await stage.enqueuePaced(jobs, sessions: jobs, perSecond: rate)
+                try await timed(stage, jobs) { try await stage.enqueuePipelined(0..<jobs, sessions: sessions) }
+            case "pace": try await stage.enqueuePaced(jobs, sessions: sessions, perSecond: rate)
             case "work": try await work(stage, jobs)
             case "hold": try await hold(stage)
             default: try await bare(verb, BareRedis(stage: stage), jobs: jobs, rate: rate)

@@ -7,23 +7,24 @@ import NIOCore
 
 /// The queue on one Redis, without any role: a client, a blocking reader, and sessions to enqueue to.
 struct QueueStage: Sendable {
-    static let pool = "default"
     /// So many commands on their way at once where a figure says `pipelined`.
     static let depth = 64
 
     let redis: RedisClient
     let blocking: RedisReader
     let queue: SessionQueue
+    let pool: String
 
     static func with<Result: Sendable>(
-        _ configuration: RedisConfiguration, body: @Sendable (QueueStage) async throws -> Result
+        _ configuration: RedisConfiguration, prefix: String = "bench", pool: String = "default",
+        body: @Sendable (QueueStage) async throws -> Result
     ) async throws -> Result {
         let redis = RedisClient(configuration, name: "bench", logger: .quiet)
         let blocking = RedisReader(configuration, name: "bench-ready", unblocking: redis, logger: .quiet)
-        let queue = SessionQueue(redis: redis, keys: QueueKeys(prefix: "bench"))
+        let queue = SessionQueue(redis: redis, keys: QueueKeys(prefix: prefix))
         return try await running([{ try await redis.run() }, { try await blocking.run() }]) {
             try await redis.waitUntilReady()
-            return try await body(QueueStage(redis: redis, blocking: blocking, queue: queue))
+            return try await body(QueueStage(redis: redis, blocking: blocking, queue: queue, pool: pool))
         }
     }
 
@@ -36,7 +37,7 @@ struct QueueStage: Sendable {
 
     func open(_ sessions: Int) async throws {
         try await spread(sessions) { number in
-            _ = try await queue.open(try session(number), pool: Self.pool, create: true)
+            _ = try await queue.open(try session(number), pool: pool, create: true)
         }
     }
 

@@ -33,7 +33,7 @@ struct QueueWorker: Sendable {
                     inHand -= 1
                 }
                 let ready = try await reader.sessions(
-                    pool: QueueStage.pool, capacity: Self.batch, blockingFor: .seconds(2))
+                    pool: stage.pool, capacity: Self.batch, blockingFor: .seconds(2))
                 inHand += ready.count
                 for entry in ready { group.addTask { try await serve(entry, turn, settled) } }
             }
@@ -71,7 +71,7 @@ struct QueueWorker: Sendable {
             try await Task.sleep(for: .milliseconds(500))
             let mine = owned.withLockedValue { $0.map { (session: $0.key, token: $0.value) } }
             if !mine.isEmpty { _ = try await stage.queue.renew(worker: name, owned: mine) }
-            _ = try await stage.queue.reap(pool: QueueStage.pool)
+            _ = try await stage.queue.reap(pool: stage.pool)
         }
     }
 }
