@@ -18,6 +18,8 @@ struct ClaimTests {
             #expect(claim.revision == 0 && claim.cursor == nil && claim.pool == "default")
             #expect(claim.secret.utf8.count == 64)
             #expect(claim.clients == ["i1.1": buffer("i1")])
+            #expect(claim.inbox.map(\.entry.kind) == [.attach, .turn] && !claim.hasMore)
+            #expect(claim.inbox.last?.id == entry && claim.inbox.last?.entry.text("body") == "hello")
             let state = try await fixture.snapshot()
             #expect(state.hash("session:s1")["owner"] == "w1")
             #expect(state["ready:default"] == ["\(claim.token.id) subject=session:s1", "pending \(claim.token.id) w1"])
@@ -33,6 +35,19 @@ struct ClaimTests {
             #expect(next.lanes == ["L": buffer("row")] && next.names == ["n": buffer("t")])
             #expect(Array(next.pending.values) == [buffer("rec")])
             #expect(next.revision == 1 && next.cursor == "c")
+        }
+    }
+
+    @Test("brings the oldest 64 inputs and says that there are more")
+    func long() async throws {
+        try await QueueFixture.run { fixture in
+            try await fixture.open()
+            var entries: [StreamID] = []
+            for number in 0..<65 { entries.append(try await fixture.enqueued("d\(number)")) }
+            let claim = try await fixture.claimed()
+            #expect(claim.inbox.map(\.id) == Array(entries.prefix(64)) && claim.hasMore)
+            let rest = try await fixture.queue.inbox(fixture.session, after: entries[63], count: 64)
+            #expect(rest.map(\.id) == [entries[64]])
         }
     }
 

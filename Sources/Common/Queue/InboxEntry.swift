@@ -32,6 +32,10 @@ package struct InboxEntry: Sendable, Equatable {
         fields[field].map { String(buffer: $0) }
     }
 
+    static func list(_ entries: [StreamEntry]) -> [(id: StreamID, entry: InboxEntry)] {
+        entries.map { ($0.id, InboxEntry($0.fields)) }
+    }
+
     /// As it lies in the inbox.
     init(_ pairs: [String: ByteBuffer]) {
         let kind = pairs["kind"].flatMap { Kind(rawValue: String(buffer: $0)) } ?? .unknown

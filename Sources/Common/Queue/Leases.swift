@@ -57,20 +57,22 @@ struct Leases {
         "\(keys.base(shard(of: subject))):\(subject.name)"
     }
 
-    /// The subject's hash, then those of `with`; nil if `token` isn't the live entry.
+    /// The first `count` of `entries`, the subject's hash and those of `others`; nil if `token` isn't the live entry.
     func claim(
-        _ subject: LeaseSubject, _ token: FencingToken, stream: String, owner: String, with others: [String]
-    ) async throws -> [[String: ByteBuffer]]? {
+        _ subject: LeaseSubject, _ token: FencingToken, stream: String, owner: String, entries: String, count: Int,
+        with others: [String]
+    ) async throws -> (entries: [StreamEntry], hashes: [[String: ByteBuffer]])? {
         let reply = try await redis.eval(
-            Scripts.claim, keys: [hash(of: subject), stream] + others,
+            Scripts.claim, keys: [hash(of: subject), stream, entries] + others,
             arguments: [
                 .text(keys.base(shard(of: subject))), .text(subject.name), .text("\(token)"), .text(owner),
+                .integer(count),
             ])
         if reply.isNull { return nil }
-        guard let hashes = reply.array, hashes.count == others.count + 1 else {
+        guard let parts = reply.array, parts.count == others.count + 2 else {
             throw QueueError.unexpected("claim", reply)
         }
-        return hashes.map(\.pairs)
+        return (StreamEntry.list(parts[0]), parts.dropFirst().map(\.pairs))
     }
 
     /// What became of each lease; those of a shard that doesn't answer are not in it.

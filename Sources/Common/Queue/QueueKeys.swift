@@ -7,18 +7,20 @@ package struct QueueKeys: Sendable {
     package let prefix: String
     /// Fixed for the life of an installation: another count puts sessions elsewhere.
     package let shards: Int
+    private let bases: [String]
 
     package init(prefix: String = "argus", shards: Int = 1) {
         self.prefix = prefix
         self.shards = max(1, shards)
+        bases = (0..<self.shards).map { "\(prefix):{\($0)}" }
     }
 
     package func shard(of session: SessionID) -> Int {
-        Int(KeySlot.crc16(session.rawValue.utf8)) % shards
+        shards == 1 ? 0 : Int(KeySlot.crc16(session.rawValue.utf8)) % shards
     }
 
     /// What stands before every key of a shard.
-    package func base(_ shard: Int) -> String { "\(prefix):{\(shard)}" }
+    package func base(_ shard: Int) -> String { bases[shard] }
     package func base(of session: SessionID) -> String { base(shard(of: session)) }
 
     // Of one session.

@@ -57,10 +57,10 @@ package enum DeliveryResult: String, Sendable {
 /// Delivery: the same leases as those of sessions, over `delivery:<channel>`.
 extension SessionQueue {
     package func claimChat(_ entry: ReadyChat, deliverer: String) async throws -> ChatClaim? {
-        let hashes = try await leases.claim(
+        let reply = try await leases.claim(
             .chat(entry.chat), entry.token, stream: keys.delivery(entry.chat.shard, channel: entry.chat.channel),
-            owner: deliverer, with: [])
-        guard let hash = hashes?.first else { return nil }
+            owner: deliverer, entries: keys.outbox(entry.chat), count: 1, with: [])
+        guard let hash = reply?.hashes.first else { return nil }
         return ChatClaim(chat: entry.chat, token: entry.token, progress: DeliveryProgress(hash))
     }
 

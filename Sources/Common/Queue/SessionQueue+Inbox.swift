@@ -65,7 +65,7 @@ extension SessionQueue {
         let reply = try await redis.send([
             "XRANGE", .text(keys.inbox(session)), .text("(\(after)"), "+", "COUNT", .integer(count),
         ])
-        return StreamEntry.list(reply).map { ($0.id, InboxEntry($0.fields)) }
+        return InboxEntry.list(StreamEntry.list(reply))
     }
 
     /// How long the oldest input of each has waited or run, by Redis's clock. Reads that input: for people.

@@ -18,12 +18,14 @@ extension SessionQueue {
     package func claim(_ entry: ReadySession, worker: String) async throws -> Claim? {
         let session = entry.session
         let reply = try await leases.claim(
-            .session(session), entry.token, stream: stream(of: entry), owner: worker,
+            .session(session), entry.token, stream: stream(of: entry), owner: worker, entries: keys.inbox(session),
+            count: Claim.inboxLimit,
             with: [keys.lanes(session), keys.names(session), keys.pending(session), keys.clients(session)])
-        guard let hashes = reply else { return nil }
+        guard let (entries, hashes) = reply else { return nil }
         return Claim(
             session: session, token: entry.token, fields: hashes[0], lanes: hashes[1], names: hashes[2],
-            pending: hashes[3], clients: hashes[4])
+            pending: hashes[3], clients: hashes[4], inbox: InboxEntry.list(entries),
+            hasMore: entries.count == Claim.inboxLimit)
     }
 
     private func stream(of entry: ReadySession) -> String {
@@ -55,8 +57,8 @@ extension SessionQueue {
         try await leases.release(.session(session), token, above: above, delay: delay)
     }
 
-    /// Shards whose master has been connected for longer than a lease: right after a reconnect nobody has had the chance
-    /// to renew.
+    /// Shards whose master has been connected for longer than a lease: right after a reconnect nobody has had the
+    /// chance to renew.
     package var settledShards: [Int] {
         (0..<keys.shards).filter { shard in
             guard let since = redis.readySince(serving: keys.base(shard)) else { return false }

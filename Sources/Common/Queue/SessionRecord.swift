@@ -54,6 +54,11 @@ package struct Claim: Sendable {
     package let pending: [String: ByteBuffer]
     /// The ingress of each attached client.
     package let clients: [String: ByteBuffer]
+    /// The oldest entries of the inbox, so that a worker can begin without asking again.
+    package var inbox: [(id: StreamID, entry: InboxEntry)] = []
+    /// The inbox may hold more than `inbox`.
+    package var hasMore = true
+    static let inboxLimit = 64
 
     package func text(_ field: String) -> String? { fields[field].map { String(buffer: $0) } }
     /// What the first commit starts from.

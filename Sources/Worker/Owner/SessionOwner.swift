@@ -41,24 +41,12 @@ package struct SessionOwner: Sendable {
             token: token.id, driver: driver,
             mailbox: mailbox, settings: linkSettings, logger: logger)
         keeper.cursor.withLockedValue { $0 = claim.cursor.flatMap { Cursor($0) } }
-        return await withTaskGroup(of: Ending?.self) { group in
-            var round = OwnerRound(owner: self, machine: machine, revision: claim.revision)
+        return await withTaskGroup { group in
+            let round = OwnerRound(owner: self, machine: machine, revision: claim.revision)
             // What the runtime says can only be understood with the whole inbox at hand.
-            while await !round.readInbox(), !Task.isCancelled { continue }
-            group.addTask {
-                await keeper.run()
-                return nil
-            }
-            group.addTask { [round] in
-                var round = round
-                return await round.run(keeper, idleAfter: Self.linger)
-            }
-            var ending = Ending.lost
-            for await result in group {
-                guard let result else { continue }
-                ending = result
-                break
-            }
+            await round.begin(claim)
+            group.addTask { await keeper.run() }
+            let ending = await round.run(keeper, idleAfter: Self.linger)
             group.cancelAll()
             return ending
         }
@@ -67,8 +55,9 @@ package struct SessionOwner: Sendable {
     static var inboxBatchCount: Int { inboxBatch }
 }
 
-/// The loop of one ownership, and what it remembers from round to round.
-struct OwnerRound: Sendable {
+/// The loop of one ownership, and what it remembers from round to round. An object, for a struct would lie in the frame
+/// of each function that waits, several times for each session owned.
+final class OwnerRound {
     let owner: SessionOwner
     var machine: SessionMachine
     var revision: Int
@@ -85,7 +74,7 @@ struct OwnerRound: Sendable {
         self.revision = revision
     }
 
-    mutating func run(_ keeper: LinkKeeper, idleAfter linger: Duration) async -> SessionOwner.Ending {
+    func run(_ keeper: LinkKeeper, idleAfter linger: Duration) async -> SessionOwner.Ending {
         while true {
             await flush(keeper)
             // Fenced, or a commit's answer was lost: who claims it next reads all of it from Redis.
@@ -103,7 +92,15 @@ struct OwnerRound: Sendable {
         }
     }
 
-    private mutating func take(_ mail: Mail) async {
+    /// Takes what the claim brought, and the rest of the inbox if there is one.
+    func begin(_ claim: Claim) async {
+        stamp()
+        for (id, entry) in claim.inbox { machine.handle(id, entry) }
+        guard claim.hasMore else { return }
+        while await !readInbox(), !Task.isCancelled { continue }
+    }
+
+    private func take(_ mail: Mail) async {
         stamp()
         for change in mail.link {
             switch change {
@@ -121,14 +118,14 @@ struct OwnerRound: Sendable {
         }
     }
 
-    private mutating func stamp() {
+    private func stamp() {
         machine.now = .now
         machine.wallClock = Int(Date().timeIntervalSince1970 * 1000)
     }
 
     /// Reads what the inbox holds beyond the cursor.
     /// - Returns: false if Redis did not answer; the next wake or renewal tries again.
-    mutating func readInbox() async -> Bool {
+    private func readInbox() async -> Bool {
         stamp()
         while true {
             do {
@@ -146,7 +143,7 @@ struct OwnerRound: Sendable {
     }
 
     /// Clients of an ingress that died without a word are closed in its place.
-    private mutating func dropDeadClients() async {
+    private func dropDeadClients() async {
         guard !machine.clients.isEmpty, .now - lookedAtClients > Self.clientCheck else { return }
         lookedAtClients = .now
         let ingresses = Set(machine.clients.map(\.ingress))
@@ -159,7 +156,7 @@ struct OwnerRound: Sendable {
     }
 
     /// Writes the effects, then sends, until nothing is left to do.
-    private mutating func flush(_ keeper: LinkKeeper) async {
+    private func flush(_ keeper: LinkKeeper) async {
         while machine.hasOutput {
             let output = machine.takeOutput()
             if !output.effects.isEmpty || output.cursor != nil {
@@ -181,7 +178,7 @@ struct OwnerRound: Sendable {
     }
 
     /// - Returns: false when the session is no longer ours.
-    private mutating func commit(_ output: SessionMachine.Output) async -> Bool {
+    private func commit(_ output: SessionMachine.Output) async -> Bool {
         var delay = Duration.milliseconds(20)
         while !Task.isCancelled {
             do {
@@ -232,7 +229,7 @@ struct OwnerRound: Sendable {
         }
     }
 
-    private mutating func rest(_ linger: Duration, isTick: Bool) async -> SessionOwner.Ending? {
+    private func rest(_ linger: Duration, isTick: Bool) async -> SessionOwner.Ending? {
         guard machine.owesNothing, !machine.hasOutput else {
             restingSince = nil
             return nil

@@ -33,13 +33,14 @@ local function check()
     end
 end
 
+-- Bytes of the inbox entries that this commit settles.
+local freed = 0
+
 local function done(id)
     local entry = redis.call('XRANGE', KEYS[4], id, id)[1]
     if not entry then return end
-    local bytes = 0
-    for _, text in ipairs(entry[2]) do bytes = bytes + #text end
+    for _, text in ipairs(entry[2]) do freed = freed + #text end
     redis.call('XDEL', KEYS[4], id)
-    redis.call('HINCRBY', KEYS[1], 'inboxBytes', -bytes)
 end
 
 local function answer(key, frame)
@@ -114,7 +115,7 @@ end
 
 local function commit()
     local state = redis.call('HMGET', KEYS[1], 'ready', 'revision', 'cursor', 'eventsBytes', 'segmentBytes',
-        'segmentCount', 'lastEvent')
+        'segmentCount', 'lastEvent', 'inboxBytes')
     if state[1] ~= ARGV[3] then return { 'fenced' } end
     if state[2] ~= ARGV[4] then return { 'stale', tonumber(state[2]), state[3] or '' } end
     local problem = check()
@@ -149,6 +150,7 @@ local function commit()
     end
     if ARGV[5] ~= '' then change('cursor', ARGV[5]) end
     if progress then change('takeovers', '0') end
+    if freed > 0 then change('inboxBytes', whole((tonumber(state[8]) or 0) - freed)) end
     if last then
         local total, open, openCount, trimmedTo = trim((tonumber(state[4]) or 0) + bytes,
             (tonumber(state[5]) or 0) + bytes, (tonumber(state[6]) or 0) + count, last, state[7] or '0-0')

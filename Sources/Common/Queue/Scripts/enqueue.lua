@@ -5,7 +5,9 @@
 -- ARGV[6] kind  ARGV[7] client  ARGV[8] ingress  ARGV[9] after ('' = none)  ARGV[10…] fields of the entry, flat
 -- Returns {'accepted', id, depth, attach cursor or ''}, {'duplicate', id, answer or nil}, {'full'} or {'unknown'}.
 -- Invariant: what was accepted is in the inbox, and the session has a live entry, an owner who is told, or a due time.
-if redis.call('HEXISTS', KEYS[1], 'createdAt') == 0 then return { 'unknown' } end
+local state = redis.call('HMGET', KEYS[1], 'ready', 'owner', 'delayedUntil', 'lastToken', 'createdAt', 'inboxBytes',
+    'pool')
+if not state[5] then return { 'unknown' } end
 local known = redis.call('GET', KEYS[4])
 if known then
     local id, answer = string.match(known, '^(%S+) (.*)$')
@@ -16,8 +18,8 @@ for index = 10, #ARGV do
     fields[index - 9] = ARGV[index]
     bytes = bytes + #ARGV[index]
 end
-local held = tonumber(redis.call('HGET', KEYS[1], 'inboxBytes') or '0')
-if redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[4]) or held + bytes > tonumber(ARGV[5]) then return { 'full' } end
+local held, depth = tonumber(state[6] or '0'), redis.call('XLEN', KEYS[2])
+if depth >= tonumber(ARGV[4]) or held + bytes > tonumber(ARGV[5]) then return { 'full' } end
 
 local id = redis.call('XADD', KEYS[2], '*', unpack(fields))
 redis.call('HSET', KEYS[1], 'lastEntry', id, 'inboxBytes', whole(held + bytes))
@@ -30,5 +32,5 @@ elseif ARGV[6] == 'close' then
     detachClient(KEYS[1], KEYS[3], ARGV[7])
 end
 redis.call('SET', KEYS[4], memory, 'EX', ARGV[3])
-wake(shapeOf(ARGV[1], 'session:' .. ARGV[2]))
-return { 'accepted', id, redis.call('XLEN', KEYS[2]), cursor }
+wake(shapeOf(ARGV[1], 'session:' .. ARGV[2], state[7] or 'default'), state)
+return { 'accepted', id, depth + 1, cursor }

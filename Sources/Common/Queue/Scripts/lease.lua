@@ -26,13 +26,14 @@ local function isLater(left, right)
     return tonumber(leftSequence) > tonumber(rightSequence)
 end
 
--- The keys of a subject. `owing` are hashes that keep it from resting while they have fields.
-local function shapeOf(base, subject)
+-- The keys of a subject. `owing` are hashes that keep it from resting while they have fields. `pool` of a session: nil
+-- reads it.
+local function shapeOf(base, subject, pool)
     local kind, name = string.match(subject, '^(%a+):(.*)$')
     local shape = { base = base, subject = subject, name = name, hash = base .. ':' .. subject }
     if kind == 'session' then
         shape.group = 'workers'
-        shape.ready = base .. ':ready:' .. (redis.call('HGET', shape.hash, 'pool') or 'default')
+        shape.ready = base .. ':ready:' .. (pool or redis.call('HGET', shape.hash, 'pool') or 'default')
         shape.running = shape.ready .. ':running'
         shape.entries = base .. ':inbox:' .. name
         shape.bytes = 'inboxBytes'
@@ -55,12 +56,16 @@ local function isOwed(shape)
     return false
 end
 
--- Adds the live entry. Its id is the greater of the stream's next and lastToken + 1.
-local function grant(shape)
+-- What `grant` and `wake` look at: a caller that reads the hash anyhow reads these first, and saves them the trip.
+local leaseFields = { 'ready', 'owner', 'delayedUntil', 'lastToken' }
+
+-- Adds the live entry. Its id is the greater of the stream's next and lastToken + 1. Ends any ownership and delay.
+local function grant(shape, lease)
+    lease = lease or redis.call('HMGET', shape.hash, unpack(leaseFields))
     local suffix = 'ready'
     if shape.lanes and redis.call('HLEN', shape.lanes) > 0 then suffix = 'running' end
     local stream = shape[suffix]
-    local last = redis.call('HGET', shape.hash, 'lastToken')
+    local last = lease[4]
     local id = redis.call('XADD', stream, '*', 'subject', shape.subject)
     if last and not isLater(id, last) then
         -- This stream is behind the subject's last token (same millisecond in the other stream, or a clock stepped
@@ -70,7 +75,7 @@ local function grant(shape)
         id = redis.call('XADD', stream, time .. '-' .. whole(tonumber(sequence) + 1), 'subject', shape.subject)
     end
     redis.call('HSET', shape.hash, 'ready', suffix .. '|' .. id, 'lastToken', id)
-    redis.call('HDEL', shape.hash, 'owner', 'delayedUntil')
+    if lease[2] or lease[3] then redis.call('HDEL', shape.hash, 'owner', 'delayedUntil') end
     return id
 end
 
@@ -93,17 +98,17 @@ local function delay(shape, milliseconds)
 end
 
 -- After work was added: makes sure that somebody looks at it.
-local function wake(shape)
-    local state = redis.call('HMGET', shape.hash, 'ready', 'owner', 'delayedUntil')
-    if state[1] then
-        if state[2] then redis.call('SPUBLISH', shape.base .. ':wake:' .. state[2], shape.name) end
+local function wake(shape, lease)
+    lease = lease or redis.call('HMGET', shape.hash, unpack(leaseFields))
+    if lease[1] then
+        if lease[2] then redis.call('SPUBLISH', shape.base .. ':wake:' .. lease[2], shape.name) end
         return
     end
-    if state[3] then
-        if tonumber(state[3]) > nowMilliseconds() then return end
+    if lease[3] then
+        if tonumber(lease[3]) > nowMilliseconds() then return end
         redis.call('ZREM', shape.base .. ':delayed', shape.subject)
     end
-    grant(shape)
+    grant(shape, lease)
 end
 
 -- A chat holds so many undelivered replies; above it the oldest goes, and `dropped` in its hash counts it. Only where

@@ -4,8 +4,9 @@
 -- ARGV[1] base  ARGV[2] subject  ARGV[3] token  ARGV[4] id the next token must exceed ('' = none)  ARGV[5] delay, ms
 -- Returns 'rest', 'ready', 'delayed' or 'fenced'.
 -- Invariant: what is owed has a live entry or a due time.
-if redis.call('HGET', KEYS[1], 'ready') ~= ARGV[3] then return 'fenced' end
-local shape = shapeOf(ARGV[1], ARGV[2])
+local state = redis.call('HMGET', KEYS[1], 'ready', 'pool')
+if state[1] ~= ARGV[3] then return 'fenced' end
+local shape = shapeOf(ARGV[1], ARGV[2], state[2] or 'default')
 dropEntry(shape, ARGV[3])
 if ARGV[4] ~= '' and isLater(ARGV[4], redis.call('HGET', KEYS[1], 'lastToken')) then
     redis.call('HSET', KEYS[1], 'lastToken', ARGV[4])

@@ -6,11 +6,11 @@
 -- Invariant: only a live entry of this owner is renewed; what a reaper replaced stays replaced.
 local reply, streams, groups = {}, {}, {}
 for index = 3, #ARGV, 2 do
-    local shape = shapeOf(ARGV[1], ARGV[index])
-    local state = redis.call('HMGET', shape.hash, 'ready', 'owner', 'lastEntry')
+    local state = redis.call('HMGET', KEYS[(index - 1) / 2], 'ready', 'owner', 'lastEntry', 'pool')
     local owned = state[1] == ARGV[index + 1] and state[2] == ARGV[2]
     reply[#reply + 1] = owned and (state[3] or '0-0') or false
     if owned then
+        local shape = shapeOf(ARGV[1], ARGV[index], state[4] or 'default')
         local suffix, id = string.match(ARGV[index + 1], '^(%a+)|(.*)$')
         local stream = shape[suffix]
         groups[stream] = shape.group
