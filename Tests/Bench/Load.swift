@@ -8,8 +8,8 @@ import NIOPosix
 /// `argus-bench load`: many sessions at once, each with a runtime of its own that takes its time.
 ///
 /// 200 people who each write once a minute are 12,000 turns in an hour. Here each of them writes again as soon as the
-/// answer is there, so the hour is over in a fraction of it. Runtimes are local processes: as many containers would be a
-/// test of the engine.
+/// answer is there, so the hour is over in a fraction of it. Runtimes are local processes: as many containers would be
+/// a test of the engine.
 enum Load {
     private static let sessions = 1000
     private static let active = 200

@@ -4,9 +4,9 @@ import COpenSSL
 ///
 ///     argus1.<session>.<created>.<mac>        mac = HMAC-SHA256(key, all before it), 64 hex digits
 ///
-/// The key is the installation's, so every ingress checks a token without asking anybody. `created` (ms) tells a session
-/// from an earlier one of the same id: who acts on the session compares it with the session's own, and so a token ends
-/// with its session.
+/// The key is the installation's, so every ingress checks a token without asking anybody. `created` (ms) tells a
+/// session from an earlier one of the same id: who acts on the session compares it with the session's own, and so a
+/// token ends with its session.
 package struct SessionToken: Sendable, Equatable {
     package let session: SessionID
     package let createdAtMilliseconds: Int

@@ -2,8 +2,8 @@ import ArgusCore
 import ArgusQueue
 import Hummingbird
 
-/// `/mcp` and `/nodes/ws`, where runtimes come in as well as people: with the gateway's token, or with that of their own
-/// session. Nothing is behind it yet, and who may come in hears that.
+/// `/mcp` and `/nodes/ws`, where runtimes come in as well as people: with the gateway's token, or with that of their
+/// own session. Nothing is behind it yet, and who may come in hears that.
 struct RuntimeDoor: Sendable {
     let access: AccessPolicy
     let key: InstallationValue

@@ -5,8 +5,8 @@ import NIOCore
 @testable import ArgusIngress
 
 extension FuzzTarget {
-    /// A message of a client or an app-server: what is changed in it changes nothing else, and what the ingress makes of
-    /// it can be written into Redis and sent to the runtime as one line.
+    /// A message of a client or an app-server: what is changed in it changes nothing else, and what the ingress makes
+    /// of it can be written into Redis and sent to the runtime as one line.
     static let rpc = FuzzTarget("rpc") { input in
         let frame = ByteBuffer(bytes: input)
         try checkMeaning(ClientMessage.read(frame))
