@@ -47,7 +47,7 @@ struct DockerFailureTests {
         }
     }
 
-    @Test("Another session's secret, and no secret, are refused on port 7777")
+    @Test("Another session's secret is refused on port 7777, /mcp and /nodes/ws")
     func secrets() async throws {
         try await DockerEngine.with { engine, installation, ingress, prefix in
             var tapes: [EventTape] = []
@@ -63,6 +63,16 @@ struct DockerFailureTests {
             for secret in [foreign, String(repeating: "0", count: 64)] {
                 let answer = try await LinkKnock.knock(address, port: 7777, "A 99999999999999-0 \(secret) - 0\t\n")
                 #expect(answer.hasPrefix("X secret"), "\(answer)")
+            }
+            let variables = try await engine.run("exec", "\(prefix)-\(tapes[1].session)", "env").split(separator: "\n")
+            let token = variables.first { $0.hasPrefix("ARGUS_MCP_TOKEN=") }?.split(separator: "=").last ?? ""
+            for path in ["/mcp", "/nodes/ws"] {
+                let url = "\(ingress.http)\(path)?session="
+                let headers = ["Authorization": "Bearer \(token)"]
+                // Nothing is there yet, but its own session's token is let in.
+                #expect(try await HTTP.get(url + tapes[1].session, headers: headers).status == 501)
+                #expect(try await HTTP.get(url + tapes[0].session, headers: headers).status == 401)
+                #expect(try await HTTP.get(url, headers: ["Authorization": "Bearer \(foreign)"]).status == 401)
             }
             // The refused ones took nothing over.
             try await tapes[0].enqueue("still there?")
