@@ -166,7 +166,8 @@ struct Chaos {
         let folder = "/tmp/argus-chaos-\(seed)"
         try? FileManager.default.removeItem(atPath: folder)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        for (name, path) in [("home", installation.home.path), ("redis", installation.redis.directory.path)] {
+        for (name, path) in [("home", installation.home.path), ("redis", installation.redis.servers[0].directory.path)]
+        {
             // Sockets can't be copied, and need not be.
             for entry in try FileManager.default.contentsOfDirectory(atPath: path) {
                 try? FileManager.default.copyItem(atPath: "\(path)/\(entry)", toPath: "\(folder)/\(name)-\(entry)")
