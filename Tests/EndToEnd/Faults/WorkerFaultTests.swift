@@ -64,14 +64,37 @@ struct WorkerFaultTests {
         }
     }
 
-    private func expectOnce(_ installation: Installation, _ tape: EventTape, _ request: Int) async throws {
+    /// Here nothing but the token stops it: the revision is still the one that it knows.
+    @Test("Woken between its successor's claim and its successor's first write, it changes nothing")
+    func wakesEarly() async throws {
+        let (first, second) = (try Fault(Place(.publishBefore, 8), .stop), try Fault(Place(.claimAfter), .stop))
+        let environment = ["ARGUS_QUEUE_MODE": "followup"]
+        try await Installation.with(environment: environment, workers: 0) { installation, ingress in
+            let sleeper = try await installation.start("worker", first.environment)
+            let tape = try await EventTape.attach(ingress)
+            let words = "go on!\(String(repeating: " word", count: 40)) !chunks=40 !chunkdelay=40"
+            let request = try await tape.enqueue(words, chat: "a")
+            try await first.victim()
+            let heir = try await installation.start("worker", second.environment)
+            try await second.victim()
+            sleeper.signal(SIGCONT)
+            try await sleeper.waitForLine(containing: "session let go", within: .seconds(20))
+            heir.signal(SIGCONT)
+            try await tape.until(1, "turn/completed", within: .seconds(30))
+            try await expectOnce(installation, tape, request, questions: 0)
+        }
+    }
+
+    private func expectOnce(
+        _ installation: Installation, _ tape: EventTape, _ request: Int, questions: Int = 1
+    ) async throws {
         #expect(try await tape.answer(to: request).result?["ok"]?.bool == true)
         try await eventually("an empty inbox") { try await installation.depth(of: tape.session) == 0 }
         let thread = tape.heard("turn/completed").first?.params?["threadId"]?.string ?? ""
         let record = try await installation.record(of: thread, asked: tape)
         #expect(record.map { $0["status"]?.string } == ["completed"])
         try await installation.expectWhole(tape)
-        #expect(tape.heard("item/commandExecution/requestApproval").count == 1)
+        #expect(tape.heard("item/commandExecution/requestApproval").count == questions)
         #expect(tape.heard.count { $0.frame.kind == .response && $0.frame.id?.int == request } == 1)
         #expect(tape.messages.count == 1)
         #expect(tape.streamed.map(\.text) == tape.messages)

@@ -30,37 +30,6 @@ struct HandOverTests {
         }
     }
 
-    @Test("A rolling deploy of every worker and ingress interrupts no turn")
-    func rollingDeploy() async throws {
-        try await Installation.with(environment: ["ARGUS_QUEUE_MODE": "followup"], ingress: 1, workers: 2) {
-            installation, ingress in
-            var tapes: [EventTape] = []
-            for number in 0..<10 {
-                let tape = try await EventTape.attach(ingress)
-                for turn in 0..<3 {
-                    try await tape.enqueue("s\(number) t\(turn) !delay=700", chat: "\(number)")
-                }
-                tapes.append(tape)
-            }
-            for tape in tapes { try await tape.until("turn/started") }
-            for old in installation.running("worker") {
-                try await installation.start("worker")
-                old.signal(SIGTERM)
-                #expect(try await old.waitUntilExit() == 0)
-            }
-            for (number, tape) in tapes.enumerated() {
-                try await tape.until(3, "turn/completed", within: .seconds(30))
-                try await installation.expectWhole(tape)
-                #expect(tape.messages.count == 3)
-                #expect(tape.turnEdges.count == 6)
-                let replies = try await installation.outbox("\(number)").map(\.text)
-                #expect(replies == tape.messages)
-                for (turn, reply) in replies.enumerated() { #expect(reply.contains("s\(number) t\(turn) ")) }
-            }
-            #expect(try await installation.deadLetters().isEmpty)
-        }
-    }
-
     @Test("A client whose ingress stops resumes at another one without a gap")
     func ingressStops() async throws {
         try await Installation.with(ingress: 1, workers: 1) { installation, ingress in
