@@ -48,7 +48,10 @@ struct DeadLetterTests {
         try await Installation.with(workers: 0) { installation, ingress in
             let gentle = try await installation.start("worker")
             let tape = try await EventTape.attach(ingress)
-            try await eventually("an empty inbox") { try await installation.depth(of: tape.session) == 0 }
+            try await eventually("the worker has taken the attach") {
+                guard try await installation.field("lastEntry", of: tape.session) != nil else { return false }
+                return try await installation.depth(of: tape.session) == 0
+            }
             gentle.signal(SIGTERM)
             try await gentle.waitUntilExit()
             let first = try await tape.enqueue("never mind", chat: "a", key: "k")
