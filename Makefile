@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 BINARY := .build/release/argus
 FORMATTED := Package.swift Sources Tests
 
-.PHONY: help run build test bench chaos fuzz sanitize fmt lint check tidy codex base-images setup clean
+.PHONY: help run build test bench chaos mutants fuzz sanitize fmt lint check tidy codex base-images setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ chaos: setup ## kill and stop everything at random for 2 minutes, then let an or
 	@swift build --product argus
 	@swift build --product argus-chaos
 	@.build/debug/argus-chaos $(ARGS)
+
+mutants: setup ## break what the promises rest on, one thing at a time, and see that a test notices (ARGS="NAME…")
+	@scripts/mutants $(ARGS)
 
 fuzz: setup ## fuzz each parser of what comes from outside for 60 s (ARGS="600", ARGS="600 resp json")
 	@scripts/fuzz $(ARGS)

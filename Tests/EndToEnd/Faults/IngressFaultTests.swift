@@ -55,7 +55,7 @@ struct TelegramFaultTests {
 
     @Test("The message is one input, and its reply comes once, or once more with the note", arguments: places)
     func dies(_ place: Place) async throws {
-        try await withFault(Fault(place, .kill)) { telegram, fault in
+        try await withFault(Fault(place, .kill)) { telegram, fault, _ in
             let replies: [String] =
                 switch place.point {
                 case .progressAfter, .messageBefore: [Self.note + "echo: hello"]
@@ -74,7 +74,7 @@ struct TelegramFaultTests {
         "Stopped for three leases and woken, it sends at most what it was about to send",
         arguments: [Place(.progressBefore), Place(.messageBefore)])
     func sleeps(_ place: Place) async throws {
-        try await withFault(Fault(place, .stop)) { telegram, fault in
+        try await withFault(Fault(place, .stop)) { telegram, fault, _ in
             telegram.say("hello", chat: 42)
             let pid = try await fault.victim()
             let slept = ContinuousClock.now
@@ -91,16 +91,35 @@ struct TelegramFaultTests {
         }
     }
 
-    private func withFault(_ fault: Fault, _ body: (FakeTelegram, Fault) async throws -> Void) async throws {
+    @Test("Woken while its successor is about to send, it sends nothing")
+    func wakesEarly() async throws {
+        let second = try Fault(Place(.progressAfter), .stop)
+        try await withFault(Fault(Place(.progressBefore), .stop), ingress: 1) { telegram, first, installation in
+            telegram.say("hello", chat: 42)
+            let sleeper = try await first.victim()
+            let process = try #require(installation.running("ingress").first { $0.pid == sleeper })
+            let heir = try await installation.start("ingress", second.environment)
+            try await second.victim()
+            process.signal(SIGCONT)
+            try await process.waitForLine(containing: "chat taken over")
+            heir.signal(SIGCONT)
+            telegram.say("afterwards", chat: 42)
+            try await hear(["echo: hello", "echo: afterwards"], telegram)
+        }
+    }
+
+    private func withFault(
+        _ fault: Fault, ingress: Int = 2, _ body: (FakeTelegram, Fault, Installation) async throws -> Void
+    ) async throws {
         let telegram = FakeTelegram()
         try await telegram.serve { url in
             let telegramVariables = [
                 "TELEGRAM_BOT_TOKEN": FakeTelegram.token, "TELEGRAM_API_BASE_URL": url, "TELEGRAM_ALLOWED_USERS": "42",
             ]
             let environment = fault.environment.merging(telegramVariables) { $1 }
-            try await Installation.with(environment: environment, ingress: 2) { _, _ in
+            try await Installation.with(environment: environment, ingress: ingress) { installation, _ in
                 try await eventually("the first real poll") { telegram.isPolled && telegram.offsets.last ?? -1 >= 0 }
-                try await body(telegram, fault)
+                try await body(telegram, fault, installation)
             }
         }
     }

@@ -77,12 +77,22 @@ struct WorkerFaultTests {
             try await first.victim()
             let heir = try await installation.start("worker", second.environment)
             try await second.victim()
+            let claimed = try await state(installation, tape)
             sleeper.signal(SIGCONT)
             try await sleeper.waitForLine(containing: "session let go", within: .seconds(20))
+            #expect(try await state(installation, tape) == claimed)
             heir.signal(SIGCONT)
             try await tape.until(1, "turn/completed", within: .seconds(30))
             try await expectOnce(installation, tape, request, questions: 0)
         }
+    }
+
+    private func state(_ installation: Installation, _ tape: EventTape) async throws -> [String?] {
+        var values: [String?] = []
+        for name in ["ready", "owner", "revision", "cursor", "lastEvent"] {
+            values.append(try await installation.field(name, of: tape.session))
+        }
+        return values
     }
 
     private func expectOnce(
