@@ -97,15 +97,22 @@ struct Chaos {
         }
     }
 
-    /// Until every input has its answer, and every client has heard what is stored.
+    /// Until every input has its answer, and every client has heard what is stored. A storm may leave a queue of minutes:
+    /// patience ends where nothing moves.
     private static func settle(_ installation: Installation, _ ledger: Ledger) async {
-        let deadline = ContinuousClock.now + patience
         for session in Set(ledger.clients.compactMap(\.session)) {
-            await wait(until: deadline) {
-                let lanes = try await installation.redis.command("HLEN", .text("argus:{0}:lanes:\(session)")).int
-                return try await installation.depth(of: session) == 0 && lanes == 0
+            var left = Int.max
+            while left > 0 {
+                let before = left
+                await wait(until: .now + patience) {
+                    let lanes = try await installation.redis.command("HLEN", .text("argus:{0}:lanes:\(session)")).int
+                    left = try await installation.depth(of: session) + (lanes ?? 0)
+                    return left < before
+                }
+                guard left < before else { return }
             }
         }
+        let deadline = ContinuousClock.now + patience
         for client in ledger.clients {
             guard let session = client.session else { continue }
             await wait(until: max(deadline, .now + .seconds(1))) {
