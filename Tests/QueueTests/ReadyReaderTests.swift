@@ -13,6 +13,9 @@ struct ReadyReaderTests {
         let reader = RedisReader(
             try RedisServer.current.configuration, name: "reader", unblocking: fixture.redis, logger: .quiet)
         try await running([{ try await reader.run() }]) {
+            try await eventually("it is connected") {
+                (try? await reader.send(["PING"], blockingFor: .milliseconds(1))) != nil
+            }
             try await body(ReadyReader(reader: reader, redis: fixture.redis, keys: fixture.keys, consumer: "w1"))
         }
     }
