@@ -97,8 +97,8 @@ struct Chaos {
         }
     }
 
-    /// Until every input has its answer, and every client has heard what is stored. A storm may leave a queue of minutes:
-    /// patience ends where nothing moves.
+    /// Until every input has its answer, and every client has heard what is stored. A storm may leave a queue of
+    /// minutes: patience ends where nothing moves.
     private static func settle(_ installation: Installation, _ ledger: Ledger) async {
         for session in Set(ledger.clients.compactMap(\.session)) {
             var left = Int.max
