@@ -59,7 +59,7 @@ enum RedisQuestion {
                     return true
                 }
                 group.addTask {
-                    // The limit of the wait for Redis beside it.
+                    // The limit of the wait beside it, since a Redis that is away says nothing.
                     try await Task.sleep(for: patience)
                     return false
                 }

@@ -73,7 +73,7 @@ package enum Chat {
             } catch {
                 delay = min(delay * 2, longestDelay)
             }
-            // An ingress that is away announces its return to nobody: asking again is all there is.
+            // By the clock, since an ingress that is away announces its return to nobody: asking again is all there is.
             try? await Task.sleep(for: delay)
         }
     }

@@ -31,7 +31,8 @@ final class LineInput: Sendable {
     }
 }
 
-/// Used by one thread only: the pool's.
+/// Lines out of what standard input gives, which may be half a line or many.
+// Unchecked: only the pool's one thread ever touches it, and the pool hands it from one read to the next.
 private final class LineBuffer: @unchecked Sendable {
     private var bytes: [UInt8] = []
     private var hasEnded = false

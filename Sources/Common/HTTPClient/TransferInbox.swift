@@ -10,8 +10,8 @@ struct TransferOrder: Sendable {
 
 /// The one place where callers and the loop's thread meet.
 final class TransferInbox: Sendable {
-    /// Only `curl_multi_wakeup` is called with it from other threads, which libcurl allows; and only under the lock, so
-    /// never after the loop has taken it back.
+    // Unchecked: other threads only call `curl_multi_wakeup` with it, which libcurl allows; and only under the lock, so
+    // never after the loop has taken it back.
     private struct Waker: @unchecked Sendable {
         let multi: UnsafeMutableRawPointer
     }

@@ -1,6 +1,7 @@
 import ArgusCore
 import Logging
 import NIOCore
+import NIOPosix
 import ServiceLifecycle
 
 /// Commands to Redis over one pipelined connection to each master, for any number of tasks.
@@ -18,7 +19,7 @@ package final class RedisClient: Service, Sendable {
     static let deadline = TimeAmount.seconds(10)
     /// How long a command waits for somebody to take its slot, and how often it tries.
     private static let slotPatience = Duration.seconds(1)
-    private static let slotPause = Duration.milliseconds(25)
+    private static let slotPause = TimeAmount.milliseconds(25)
 
     private let nodes: RedisNodes
 
@@ -184,7 +185,7 @@ extension RedisClient {
             case .later: break
             }
             // Somewhere a failover or a move is under way, which ends without telling us.
-            if asked == nil { try? await Task.sleep(for: Self.slotPause) }
+            if asked == nil { await Self.pause() }
         }
     }
 
@@ -198,8 +199,8 @@ extension RedisClient {
                 guard ContinuousClock.now - started < Self.slotPatience else {
                     throw RedisError.disconnected(maybeExecuted: false)
                 }
-                // The map comes from another task, which has nobody to tell.
-                try? await Task.sleep(for: Self.slotPause)
+                // No map yet, or none with this slot: the next one is at most 200 ms away (RedisNodes).
+                await Self.pause()
                 continue
             }
             let ready = try await connection(connector)
@@ -210,6 +211,11 @@ extension RedisClient {
                 refusals += 1
             }
         }
+    }
+
+    /// On the event loop's clock, not `Task.sleep`: sending ignores cancellation, and a cancelled task would spin here.
+    private static func pause() async {
+        try? await MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: slotPause) {}.futureResult.get()
     }
 
     private func connection(_ connector: RedisConnector) async throws -> RedisConnector.Ready {

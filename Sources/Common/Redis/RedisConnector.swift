@@ -116,7 +116,7 @@ final class RedisConnector: RedisParty {
                 outage.lost(self, because: cause, logger: logger)
                 refuse(cause)
             }
-            // A Redis that is away announces its return to nobody: asking again is all there is.
+            // By the clock, since a Redis that is away announces its return to nobody: asking again is all there is.
             do { try await Task.sleep(for: backoff.next()) } catch { return }
         }
     }
@@ -136,7 +136,7 @@ final class RedisConnector: RedisParty {
         }
         return await withTaskGroup(of: Void.self) { group in
             group.addTask {
-                // Nothing tells of a failover to those who lost touch with the guides: asking is the reliable way.
+                // By the clock, since nothing tells of a failover to those who lost touch with the guides.
                 while (try? await Task.sleep(for: Self.watchInterval)) != nil {
                     let now = try? await self.configuration.endpoint(of: self.address, maxAge: Self.watchInterval)
                     guard now == nil || now == ready.endpoint else {

@@ -69,7 +69,7 @@ final class RedisNodes: RedisParty {
                 isAway = true
                 state.withLockedValue { $0.refusal = error.isRefusal ? error : nil }
             } catch {}
-            // A cluster tells nobody of a failover but those who ask; between two questions MOVED corrects the map.
+            // By the clock, since a cluster tells nobody of a failover; between two questions MOVED corrects the map.
             try? await Task.sleep(for: .milliseconds(200))
         }
     }
@@ -149,7 +149,7 @@ final class RedisNodes: RedisParty {
             for connector in all {
                 do { _ = try await connector.waitUntilReady(patience: nil) } catch is RedisError {}
             }
-            // The map comes from another task, which has nobody to tell.
+            // Only a start waits here, for the first map: too rare for a list of waiters beside the map.
             try await Task.sleep(for: .milliseconds(20))
         }
     }

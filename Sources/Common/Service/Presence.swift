@@ -40,7 +40,7 @@ package struct Presence: Service {
                         if wasWritten, !existed { await onLapse() }
                         wasWritten = true
                     }
-                    // What says that it lives has to be said again before it lapses.
+                    // By the clock, since its key lapses by the clock, after 5 or 6 s.
                     try await Task.sleep(for: .milliseconds(1500))
                 }
             }
