@@ -29,7 +29,7 @@ chaos: setup ## kill and stop everything at random for 2 minutes, then let an or
 	@swift build --product argus-chaos
 	@.build/debug/argus-chaos $(ARGS)
 
-mutants: setup ## break what the promises rest on, one thing at a time, and see that a test notices (ARGS="NAME…")
+mutants: setup ## break what the promises rest on, one thing at a time: a test must notice (ARGS="--chaos": a chaos run)
 	@scripts/mutants $(ARGS)
 
 fuzz: setup ## fuzz each parser of what comes from outside for 60 s (ARGS="600", ARGS="600 resp json")

@@ -83,8 +83,7 @@ struct Chaos {
                         await watcher.run()
                     }
                 }
-                let troublemaker = Troublemaker(
-                    installation: installation, entrances: entrances, ledger: ledger, seed: options.seed)
+                let troublemaker = Troublemaker(installation, entrances, ledger, seed: options.seed)
                 speaking.addTask {
                     try await troublemaker.run(Trouble.schedule(seconds: options.seconds, seed: options.seed))
                 }
@@ -147,18 +146,22 @@ struct Chaos {
     ) {
         for violation in verdict.violations.prefix(40) { say("VIOLATION \(violation)") }
         let troubles = ledger.troubles.sorted { $0.key < $1.key }.map { "\($0.value) × \($0.key)" }
-        let calm = ledger.takeOvers.filter { !$0.disturbed }.map(\.duration)
-        let stormy = ledger.takeOvers.filter(\.disturbed).map(\.duration)
+        let takeOvers = ledger.takeOvers
+        for slow in takeOvers where slow.whole > TakeOverWatch.promised {
+            say(
+                "slow: \(slow.session) \(seconds(slow.whole)) s, counted \(seconds(slow.counted)) s: "
+                    + slow.story.joined(separator: ", "))
+        }
         say(
             """
             chaos: seed \(options.seed), \(lasted.formatted())
             troubles: \(ledger.troubles.values.reduce(0, +)): \(troubles.joined(separator: ", "))
-            kills: \(ledger.count(ofTroublesWith: "kill"))
+            kills: \(ledger.count(ofTroublesWith: "kill"))  late owners woken early: \(ledger.wokenEarly)
             inputs: \(verdict.inputs)  turns: \(verdict.turns)  replies: \(verdict.replies)  buried: \(verdict.buried)
             starts beyond the first: \(verdict.extraStarts)  events heard: \(verdict.events)
             losses: \(verdict.losses)  duplicates: \(verdict.duplicates)
-            take-overs: \(ledger.takeOvers.count)  longest: \(seconds(calm.max())) s \
-            (with Redis in trouble meanwhile: \(seconds(stormy.max())) s)
+            take-overs: \(takeOvers.count)  longest with a worker and Redis up: \
+            \(seconds(takeOvers.map(\.counted).max())) s (of all: \(seconds(takeOvers.map(\.whole).max())) s)
             memory: \(memory.courses.map(\.description).joined(separator: ", "))
             redis: \(verdict.redis)
             \(verdict.violations.isEmpty ? "all promises held" : "\(verdict.violations.count) violations")

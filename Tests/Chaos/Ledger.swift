@@ -1,41 +1,56 @@
 import ArgusTestSupport
 import NIOConcurrencyHelpers
 
+/// One session that got another owner.
+struct TakeOver: Sendable {
+    let session: String
+    /// From the end of its owner, or from the last moment at which no worker or no Redis was up.
+    let counted: Duration
+    /// From the end of its owner.
+    let whole: Duration
+    /// What happened meanwhile.
+    let story: [String]
+}
+
 /// What was sent, done and measured, for the oracle and the summary.
 final class Ledger: Sendable {
     private struct State {
         /// Markers of the inputs of each chat, in the order of their acknowledgement.
         var sent: [String: [String]] = [:]
         var troubles: [String: Int] = [:]
-        var takeOvers: [(duration: Duration, disturbed: Bool)] = []
+        var takeOvers: [TakeOver] = []
         var clients: [ResumingClient] = []
-        var redisTroubles = 0
+        /// How often the runtime host of a session was killed.
+        var hostDeaths: [String: Int] = [:]
+        /// nil: it is away.
+        var redisUpSince: ContinuousClock.Instant? = .now
+        /// Sessions of which a late owner was awake while their new one was held.
+        var wokenEarly = 0
         var failures: [String] = []
     }
 
     private let state = NIOLockedValueBox(State())
 
     func send(_ marker: String, to chat: String) { state.withLockedValue { $0.sent[chat, default: []].append(marker) } }
-    func count(_ trouble: Trouble) {
-        state.withLockedValue { state in
-            state.troubles["\(trouble)", default: 0] += 1
-            if trouble.concernsRedis { state.redisTroubles += 1 }
-        }
-    }
-    func tookOver(in duration: Duration, disturbed: Bool) {
-        state.withLockedValue { $0.takeOvers.append((duration, disturbed)) }
-    }
+    func count(_ trouble: Trouble) { state.withLockedValue { $0.troubles["\(trouble)", default: 0] += 1 } }
+    func add(_ takeOver: TakeOver) { state.withLockedValue { $0.takeOvers.append(takeOver) } }
+    func hostDied(of session: String) { state.withLockedValue { $0.hostDeaths[session, default: 0] += 1 } }
     func add(_ client: ResumingClient) { state.withLockedValue { $0.clients.append(client) } }
 
-    /// A conversation could not go on.
+    func redis(isAway: Bool) { state.withLockedValue { $0.redisUpSince = isAway ? nil : .now } }
+    func wokeEarly(_ sessions: Int) { state.withLockedValue { $0.wokenEarly += sessions } }
+
+    /// A conversation could not go on, or what was seen on the way must not be.
     func fail(_ what: String) { state.withLockedValue { $0.failures.append(what) } }
 
+    var redisUpSince: ContinuousClock.Instant? { state.withLockedValue { $0.redisUpSince } }
+    var wokenEarly: Int { state.withLockedValue { $0.wokenEarly } }
     var failures: [String] { state.withLockedValue { $0.failures } }
     var sent: [String: [String]] { state.withLockedValue { $0.sent } }
     var troubles: [String: Int] { state.withLockedValue { $0.troubles } }
     var clients: [ResumingClient] { state.withLockedValue { $0.clients } }
-    var redisTroubles: Int { state.withLockedValue { $0.redisTroubles } }
-    var takeOvers: [(duration: Duration, disturbed: Bool)] { state.withLockedValue { $0.takeOvers } }
+    var takeOvers: [TakeOver] { state.withLockedValue { $0.takeOvers } }
+    func hostDeaths(of session: String) -> Int { state.withLockedValue { $0.hostDeaths[session] ?? 0 } }
 
     func count(ofTroublesWith words: String...) -> Int {
         troubles.filter { trouble in words.contains { trouble.key.contains($0) } }.reduce(0) { $0 + $1.value }

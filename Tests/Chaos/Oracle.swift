@@ -54,6 +54,9 @@ struct Oracle {
         ledger.failures.forEach { violation($0) }
         judgeStarts()
         for client in ledger.clients { try await judge(client) }
+        for slow in ledger.takeOvers where slow.counted > TakeOverWatch.promised {
+            violation("\(slow.session): taken over after \(slow.counted) with a worker and Redis up: \(slow.story)")
+        }
         try await judgeKeys()
         try await judgeMemory()
         return verdict
@@ -131,7 +134,9 @@ struct Oracle {
                         "turn \(turn.id) of \(turn.markers.first ?? "?") has \(turn.messages.count) messages: \(ids)")
                 }
                 for marker in turn.markers { starts[marker, default: 0] += 1 }
-                guard turn.status == "completed" || turn.status == "failed" else { continue }
+                // One that failed and whose app-server died before Redis knew is taken for cut off (Codex says `failed`
+                // of such ones too).
+                guard turn.status == "completed" || turn.status == "failed" && !turn.isReverted else { continue }
                 if let again = thread[(index + 1)...].first(where: { !ids.isDisjoint(with: $0.messages.map(\.id)) }) {
                     violation(
                         "\(turn.markers.first ?? "?") was started again as \(again.id) after it had ended as \(turn.status ?? "")"
@@ -175,42 +180,10 @@ struct Oracle {
                 "\(session): \(missing.count) events missed, first \(missing.first.map { "\($0)" } ?? "none"); "
                     + "\(Set(compared).subtracting(expected).count) heard that are not stored")
         }
-        judgeTurns(session, heard.map(\.frame))
-    }
-
-    private mutating func judgeTurns(_ session: String, _ frames: [RPCMessage]) {
-        // Where a host died with its journal, what it had not passed on is gone, and clients were told so.
-        let hasGap = frames.contains { $0.method == "argus/gap" }
-        var edges: [String: (started: Int, completed: Int)] = [:]
-        var deltas: [String: String] = [:]
-        var seen: Set<String> = []
-        for frame in frames {
-            let turn = frame.params?["turn"]?["id"]?.string ?? ""
-            if let thread = frame.params?["threadId"]?.string { seen.insert(thread) }
-            switch frame.method {
-            case "turn/started": edges[turn, default: (0, 0)].started += 1
-            case "turn/completed": edges[turn, default: (0, 0)].completed += 1
-            case "item/agentMessage/delta":
-                deltas[frame.params?["itemId"]?.string ?? "", default: ""] += frame.params?["delta"]?.string ?? ""
-            case "item/completed":
-                guard let item = frame.params?["item"], item["type"]?.string == "agentMessage" else { continue }
-                if deltas[item["id"]?.string ?? ""] != item["text"]?.string, !hasGap {
-                    violation("\(session): the deltas of item \(item["id"]?.string ?? "") don't make its text")
-                }
-            default: break
-            }
-        }
-        for turn in threads.joined() where seen.contains(turn.thread) {
-            let (started, completed) = edges[turn.id] ?? (0, 0)
-            let ended = turn.status == nil ? 0 : 1
-            if started > 1 || completed > 1 {
-                violation("\(session): turn \(turn.id) started \(started) and completed \(completed) times")
-            }
-            guard !hasGap else { continue }
-            if turn.status != nil, started != 1 || completed != ended {
-                violation("\(session): turn \(turn.id) was heard to start \(started) and end \(completed) times")
-            }
-        }
+        let turns = HeardTurns(heard.map(\.frame))
+        let deaths = ledger.hostDeaths(of: session)
+        if turns.gaps > deaths { violation("\(session): \(turns.gaps) gaps, and its host was killed \(deaths) times") }
+        for problem in turns.problems(with: threads.joined()) { violation("\(session): \(problem)") }
     }
 
     // MARK: Memory

@@ -12,6 +12,8 @@ struct RecordedTurn: Sendable {
     var answer: String?
     /// nil: its app-server died in it.
     var status: String?
+    /// Cut out of the thread: whoever recovered it from the death of its app-server starts it again.
+    var isReverted = false
 
     /// What the conversation called the inputs: one, or several that were collected.
     private(set) var markers: [String] = []
@@ -49,6 +51,9 @@ enum ThreadRecord {
                 default: break
                 }
             case "end": turns.last.map { _ in turns[turns.count - 1].status = record["status"]?.string ?? "?" }
+            case "revert":
+                guard let first = turns.firstIndex(where: { $0.id == record["before"]?.string }) else { continue }
+                for index in first..<turns.count { turns[index].isReverted = true }
             default: break
             }
         }

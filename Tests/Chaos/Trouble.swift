@@ -1,8 +1,13 @@
+import ArgusCore
 import ArgusTestSupport
 
 /// What may happen to an installation.
 enum Trouble: Sendable, CustomStringConvertible {
     case killWorker, stopWorker(milliseconds: Int), replaceWorker
+    /// Another that takes the place of one, at the nth time that it comes to a point of its work.
+    case killWorkerAt(Place), stopWorkerAt(Place, milliseconds: Int)
+    /// A stopped worker is woken when its successor has claimed, and written nothing yet.
+    case wakeWorkerEarly
     case killIngress, stopIngress(milliseconds: Int), replaceIngress
     case killRedis(awayMilliseconds: Int), restartRedis, pauseRedis(milliseconds: Int), flushScripts
     case killAppServer, killHost, stopHost(milliseconds: Int)
@@ -12,6 +17,9 @@ enum Trouble: Sendable, CustomStringConvertible {
         case .killWorker: "kill -9 worker"
         case .stopWorker: "stop worker"
         case .replaceWorker: "SIGTERM worker"
+        case .killWorkerAt: "kill -9 worker at a point"
+        case .stopWorkerAt: "stop worker at a point"
+        case .wakeWorkerEarly: "wake worker early"
         case .killIngress: "kill -9 ingress"
         case .stopIngress: "stop ingress"
         case .replaceIngress: "SIGTERM ingress"
@@ -33,7 +41,7 @@ enum Trouble: Sendable, CustomStringConvertible {
     }
 
     static func random(using generator: inout SeededGenerator) -> Trouble {
-        switch Int.random(in: 0..<24, using: &generator) {
+        switch Int.random(in: 0..<33, using: &generator) {
         case 0..<5: .killWorker
         case 5..<8: .stopWorker(milliseconds: Int.random(in: 500...10_000, using: &generator))
         case 8..<10: .replaceWorker
@@ -46,8 +54,32 @@ enum Trouble: Sendable, CustomStringConvertible {
         case 17..<19: .flushScripts
         case 19..<21: .killAppServer
         case 21..<23: .killHost
-        default: .stopHost(milliseconds: Int.random(in: 300...3000, using: &generator))
+        case 23: .stopHost(milliseconds: Int.random(in: 300...3000, using: &generator))
+        case 24..<29: .killWorkerAt(place(using: &generator))
+        case 29..<31:
+            .stopWorkerAt(place(using: &generator), milliseconds: Int.random(in: 500...8000, using: &generator))
+        default: .wakeWorkerEarly
         }
+    }
+
+    struct Place: Sendable {
+        let point: FaultPoint
+        let nth: Int
+    }
+
+    /// The points around a write to Redis come more often than the others.
+    private static func place(using generator: inout SeededGenerator) -> Place {
+        let writes: [FaultPoint] = [.publishBefore, .settleBefore, .publishAfter, .settleAfter]
+        let all = FaultPoint.allCases.filter { $0.rawValue.hasPrefix("worker.") } + writes + writes
+        let point = all.randomElement(using: &generator) ?? .publishBefore
+        let most: Int =
+            switch point {
+            case .publishBefore, .publishAfter, .acknowledgeBefore, .acknowledgeAfter: 60
+            case .requestBefore, .requestAfter, .renewBefore, .renewAfter: 10
+            case .beginBefore, .beginAfter, .settleBefore, .settleAfter: 10
+            default: 2
+            }
+        return Place(point: point, nth: Int.random(in: 1...most, using: &generator))
     }
 
     /// When each happens, in milliseconds from the start.

@@ -2,12 +2,35 @@ import ArgusRedis
 import ArgusTestSupport
 import Foundation
 
+/// One that starts while Redis is away is not ready in time: then another is tried.
+func persistently<Process>(_ start: () async throws -> Process) async throws -> Process {
+    for _ in 0..<5 {
+        do {
+            return try await start()
+        } catch {
+            try await Task.sleep(for: .milliseconds(500))
+        }
+    }
+    return try await start()
+}
+
 /// Carries the schedule out: what it kills it replaces, what it stops it wakes.
 struct Troublemaker: Sendable {
     let installation: Installation
     let entrances: Entrances
     let ledger: Ledger
     let seed: UInt64
+    let workers: Workers
+    let watch: TakeOverWatch
+
+    init(_ installation: Installation, _ entrances: Entrances, _ ledger: Ledger, seed: UInt64) {
+        self.installation = installation
+        self.entrances = entrances
+        self.ledger = ledger
+        self.seed = seed
+        workers = Workers(installation, ledger)
+        watch = TakeOverWatch(installation: installation, workers: workers, ledger: ledger)
+    }
 
     func run(_ schedule: [(at: Int, trouble: Trouble)]) async throws {
         let start = ContinuousClock.now
@@ -34,9 +57,15 @@ struct Troublemaker: Sendable {
 
     private func make(_ trouble: Trouble, choice: UInt64) async throws {
         switch trouble {
-        case .killWorker: try await disturbWorker(choice, watched: true) { await $0.terminate() }
-        case .replaceWorker: try await disturbWorker(choice, watched: false) { $0.signal(SIGTERM) }
+        case .killWorker: try await killWorker(choice)
+        case .replaceWorker:
+            await workers.hold(choice) { workers.retire($0) }
+            try await Task.sleep(for: .milliseconds(Int(choice % 1500)))
+            try await workers.start()
         case .stopWorker(let milliseconds): try await stopWorker(choice, milliseconds)
+        case .killWorkerAt(let place): try await killWorker(at: place, choice)
+        case .stopWorkerAt(let place, let milliseconds): try await stopWorker(at: place, choice, milliseconds)
+        case .wakeWorkerEarly: try await wakeWorkerEarly(choice)
         case .killIngress: try await replaceIngress(choice) { await $0.terminate() }
         case .replaceIngress: try await replaceIngress(choice) { $0.signal(SIGTERM) }
         case .stopIngress(let milliseconds):
@@ -47,7 +76,10 @@ struct Troublemaker: Sendable {
         case .flushScripts: _ = try? await installation.redis.command("SCRIPT", "FLUSH")
         case .killAppServer:
             if let pid = pick(installation.pids(running: "demo-runtime"), choice) { kill(pid, SIGKILL) }
-        case .killHost: if let pid = pick(hosts, choice) { kill(pid, SIGKILL) }
+        case .killHost:
+            guard let pid = pick(hosts, choice) else { return }
+            if let session = session(ofHost: pid) { ledger.hostDied(of: session) }
+            kill(pid, SIGKILL)
         case .stopHost(let milliseconds):
             guard let pid = pick(hosts, choice) else { return }
             kill(pid, SIGSTOP)
@@ -59,7 +91,15 @@ struct Troublemaker: Sendable {
 
     private var hosts: [pid_t] { installation.pids(running: "runtime-host") }
 
+    private func session(ofHost pid: pid_t) -> String? {
+        let line = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") ?? Data()
+        let words = line.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+        return words.firstIndex(of: "--session").flatMap { $0 + 1 < words.count ? words[$0 + 1] : nil }
+    }
+
     private func disturbRedis(_ trouble: Trouble) async throws {
+        ledger.redis(isAway: true)
+        defer { ledger.redis(isAway: false) }
         switch trouble {
         case .killRedis(let milliseconds):
             await installation.redis.kill()
@@ -78,77 +118,30 @@ struct Troublemaker: Sendable {
         guard let ingress = pick(entrances.all, choice) else { return }
         await end(ingress.process)
         try await Task.sleep(for: .milliseconds(Int(choice % 1000)))
-        try await persistently { entrances.add(try await installation.startIngress()) }
+        entrances.add(try await persistently { try await installation.startIngress() })
     }
 
-    /// A process that starts while Redis is away is not ready in time: then another one is tried.
-    private func persistently(_ start: () async throws -> Void) async throws {
-        for _ in 0..<5 {
-            do {
-                return try await start()
-            } catch {
-                try await Task.sleep(for: .milliseconds(500))
-            }
+    private func killWorker(_ choice: UInt64) async throws {
+        try await workers.hold(choice) { victim in
+            let owned = await workers.sessions(of: victim.pid)
+            let since = ContinuousClock.now
+            await victim.terminate()
+            async let watched: Void = watch.run(owned, since: since)
+            try await Task.sleep(for: .milliseconds(Int(choice % 1500)))
+            try await workers.start()
+            await watched
         }
-        try await start()
-    }
-
-    private func disturbWorker(
-        _ choice: UInt64, watched: Bool, _ end: (ChildProcess) async -> Void
-    ) async throws {
-        guard let victim = pick(installation.running("worker"), choice) else { return }
-        let owned = watched ? await sessions(of: victim) : []
-        let since = ContinuousClock.now
-        await end(victim)
-        async let watch: Void = watchTakeOver(of: owned, since: since)
-        try await Task.sleep(for: .milliseconds(Int(choice % 1500)))
-        try await persistently { try await installation.start("worker") }
-        await watch
     }
 
     private func stopWorker(_ choice: UInt64, _ milliseconds: Int) async throws {
-        guard let victim = pick(installation.running("worker"), choice) else { return }
-        let owned = milliseconds > 6000 ? await sessions(of: victim) : []
-        let since = ContinuousClock.now
-        victim.signal(SIGSTOP)
-        async let watch: Void = watchTakeOver(of: owned, since: since)
-        try await Task.sleep(for: .milliseconds(milliseconds))
-        victim.signal(SIGCONT)
-        await watch
-    }
-
-    // MARK: Take-overs
-
-    private func sessions(of worker: ChildProcess) async -> [(session: String, owner: String)] {
-        var owned: [(session: String, owner: String)] = []
-        for session in Set(ledger.clients.compactMap(\.session)) {
-            guard let owner = try? await installation.field("owner", of: session),
-                let pid = try? await installation.redis.command("HGET", .text("argus:worker:\(owner)"), "pid").int,
-                pid == Int(worker.pid)
-            else { continue }
-            owned.append((session, owner))
-        }
-        return owned
-    }
-
-    /// Until each has another owner. The time counts as disturbed if Redis was in trouble meanwhile.
-    private func watchTakeOver(
-        of owned: [(session: String, owner: String)], since: ContinuousClock.Instant
-    ) async {
-        var open = owned
-        let before = ledger.redisTroubles
-        while !open.isEmpty, ContinuousClock.now - since < .seconds(40) {
-            var still: [(session: String, owner: String)] = []
-            for each in open {
-                let owner = try? await installation.field("owner", of: each.session)
-                if let owner, owner != each.owner {
-                    ledger.tookOver(in: ContinuousClock.now - since, disturbed: ledger.redisTroubles != before)
-                } else {
-                    still.append(each)
-                }
-            }
-            open = still
-            try? await Task.sleep(for: .milliseconds(50))
+        try await workers.hold(choice) { victim in
+            let owned = milliseconds > 6000 ? await workers.sessions(of: victim.pid) : []
+            let since = ContinuousClock.now
+            victim.signal(SIGSTOP)
+            async let watched: Void = watch.run(owned, since: since, sleeper: victim)
+            try await Task.sleep(for: .milliseconds(milliseconds))
+            victim.signal(SIGCONT)
+            await watched
         }
     }
 }

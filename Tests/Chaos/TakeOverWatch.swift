@@ -1,0 +1,100 @@
+import ArgusRedis
+import ArgusTestSupport
+import Foundation
+
+/// Measures how long sessions are without an owner that works: counted anew from each moment at which no worker was up,
+/// or Redis was away.
+struct TakeOverWatch: Sendable {
+    /// Of which a worker and Redis were up all along.
+    static let promised = Duration.seconds(5)
+    private static let patience = Duration.seconds(60)
+
+    let installation: Installation
+    let workers: Workers
+    let ledger: Ledger
+
+    private struct Course {
+        let session: String
+        let owner: String
+        let began: ContinuousClock.Instant
+        var since: ContinuousClock.Instant
+        var story: [String] = []
+
+        /// Not again what was noted at one of the last looks.
+        mutating func note(_ what: String) {
+            guard !story.suffix(2).contains(where: { $0.hasSuffix(what) }) else { return }
+            story.append(String(format: "%.2f s %@", (ContinuousClock.now - began) / .seconds(1), what))
+        }
+    }
+
+    private struct Sight {
+        let ready: String?
+        let owner: String?
+        let delayedUntil: String?
+    }
+
+    /// - Parameter sleeper: the owner of `owned` where it is not dead: awake, it may be their owner still.
+    func run(_ owned: [Workers.Owned], since: ContinuousClock.Instant, sleeper: ChildProcess? = nil) async {
+        var courses = owned.map { Course(session: $0.session, owner: $0.owner, began: since, since: since) }
+        while !courses.isEmpty {
+            let isAwake = sleeper.map { $0.isRunning && !Workers.isStopped($0.pid) } ?? false
+            let sights = try? await look(at: courses.map(\.session))
+            let now = ContinuousClock.now
+            let (redisUpSince, isWorkerUp) = (ledger.redisUpSince, workers.areUp)
+            var still: [Course] = []
+            for (index, var course) in courses.enumerated() {
+                if redisUpSince.map({ $0 > course.since }) ?? true {
+                    course.note("Redis was away")
+                    course.since = redisUpSince ?? now
+                }
+                if !isWorkerUp {
+                    course.note("no worker was up")
+                    course.since = now
+                }
+                if let sight = sights?[index], isOver(&course, sight, at: now) { continue }
+                if isAwake, sights?[index].owner == course.owner { continue }
+                guard now - course.since < Self.patience else {
+                    ledger.fail("\(course.session) got no other owner: \(course.story)")
+                    continue
+                }
+                still.append(course)
+            }
+            courses = still
+            try? await Task.sleep(for: .milliseconds(50))
+        }
+    }
+
+    private func isOver(_ course: inout Course, _ sight: Sight, at now: ContinuousClock.Instant) -> Bool {
+        if let owner = sight.owner, owner != course.owner {
+            course.note("claimed by \(owner)")
+            ledger.add(
+                TakeOver(
+                    session: course.session, counted: now - course.since, whole: now - course.began,
+                    story: course.story))
+            return true
+        }
+        if let ready = sight.ready {
+            course.note("is \(ready) \(sight.owner == nil ? "without" : "with") an owner")
+        } else if sight.delayedUntil != nil {
+            // As promised, after several owners that died without getting anything done.
+            course.note("is put off")
+            course.since = now
+        } else {
+            return true
+        }
+        return false
+    }
+
+    private func look(at sessions: [String]) async throws -> [Sight] {
+        let commands: [[RedisArgument]] = sessions.map {
+            ["HMGET", .text(installation.key("session", of: $0)), "ready", "owner", "delayedUntil"]
+        }
+        return try await installation.redis.withClient { client in
+            try await client.pipeline(commands).map { reply in
+                let fields = (reply.array ?? []).map(\.text)
+                guard fields.count == 3 else { throw NotInTime("\(reply)") }
+                return Sight(ready: fields[0], owner: fields[1], delayedUntil: fields[2])
+            }
+        }
+    }
+}
