@@ -117,7 +117,7 @@ let package = Package(
             name: "argus",
             dependencies: [
                 "ArgusIngress", "ArgusWorker", "ArgusScheduler", "ArgusRuntimeHost", "ArgusDemoRuntime", "ArgusLocal",
-                "ArgusChat", "ArgusQueue", "ArgusRedis", "ArgusService", "ArgusCore", arguments, logging,
+                "ArgusChat", "ArgusQueue", "ArgusRedis", "ArgusService", "ArgusCore", arguments, logging, nioCore,
             ],
             path: "Sources/Argus", swiftSettings: settings),
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ArgusService
 import Logging
+import NIOCore
 import ServiceLifecycle
 
 extension Configuration {
@@ -24,6 +25,8 @@ enum Role {
     static func run(
         _ name: String, _ flags: [any SettingOptions], make: (Configuration, Logger) throws -> [any Service]
     ) async throws {
+        // One loop for each role: what a turn passes through then waits for no other thread. More cores, more processes.
+        NIOSingletons.groupLoopCountSuggestion = 1
         let configuration = try Configuration.load(environment: ProcessFacts.environment, flags: flags)
         LogOutput.bootstrap(role: name, level: configuration.logLevel)
         let logger = Logger(label: name)

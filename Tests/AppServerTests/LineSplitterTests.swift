@@ -1,7 +1,8 @@
-import ArgusAppServer
 import ArgusTestSupport
 import NIOCore
 import Testing
+
+@testable import ArgusAppServer
 
 @Suite("Line splitter")
 struct LineSplitterTests {
@@ -72,6 +73,18 @@ struct LineSplitterTests {
         #expect(line.readableBytes == 20_000_000)
         // Of the processor's time. Rescanning would look at 200 GB.
         #expect(time < .seconds(20))
+    }
+
+    @Test("Lines that somebody still holds are not copied again with each read, nor kept by the rest of a line")
+    func linesHeld() {
+        var splitter = LineSplitter(limit: 10_000)
+        var held: [LineSplitter.Line] = []
+        for _ in 0..<1000 {
+            splitter.append(ByteBuffer(string: String(repeating: "a", count: 500) + "\nbegin of the next"))
+            while let line = splitter.next() { held.append(line) }
+            #expect(splitter.held < 4096)
+        }
+        #expect(held.count == 1000)
     }
 
     @Test("An endless line holds no memory but its head")

@@ -14,6 +14,8 @@ package struct LineSplitter {
 
     package var limit: Int
     private var pending = ByteBuffer()
+    /// Somebody else holds part of its storage, so that writing to it would copy all of that, lines taken included.
+    private var isShared = false
     /// Bytes of `pending` known to hold no LF.
     private var searched = 0
     private var skipped: (bytes: Int, head: ByteBuffer)?
@@ -24,13 +26,23 @@ package struct LineSplitter {
 
     /// Bytes held of an unfinished line, or of lines not yet taken.
     package var buffered: Int { pending.readableBytes }
+    /// Bytes of memory that it holds, alone or with others.
+    var held: Int { pending.storageCapacity }
 
     package mutating func append(_ bytes: ByteBuffer) {
         if pending.readableBytes == 0 {
             pending = bytes
-        } else {
-            pending.writeImmutableBuffer(bytes)
+            isShared = true
+            return
         }
+        if isShared {
+            let rest = pending
+            pending = ByteBuffer()
+            pending.reserveCapacity(rest.readableBytes + bytes.readableBytes)
+            pending.writeImmutableBuffer(rest)
+            isShared = false
+        }
+        pending.writeImmutableBuffer(bytes)
     }
 
     /// The next whole line, if there is one. Lines share storage with what was appended.
@@ -48,6 +60,7 @@ package struct LineSplitter {
             return finishSkipping()
         }
         var line = pending.readSlice(length: end) ?? ByteBuffer()
+        isShared = true
         pending.moveReaderIndex(forwardBy: 1)
         if pending.readableBytes == 0 { pending = ByteBuffer() }
         let last = line.readerIndex + end - 1

@@ -1,3 +1,4 @@
+import ArgusService
 import HTTPTypes
 import HummingbirdCore
 import Logging

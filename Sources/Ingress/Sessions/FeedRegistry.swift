@@ -1,6 +1,7 @@
 import ArgusCore
 import ArgusQueue
 import ArgusRedis
+import ArgusService
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore

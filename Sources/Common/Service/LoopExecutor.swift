@@ -2,14 +2,14 @@ import NIOCore
 
 /// Runs tasks on one event loop, in the order they are enqueued. Work that shares a connection's loop needs no hop
 /// between threads; it must not block.
-final class LoopExecutor: TaskExecutor, SerialExecutor {
+package final class LoopExecutor: TaskExecutor, SerialExecutor {
     private let eventLoop: any EventLoop
 
-    init(_ eventLoop: any EventLoop) {
+    package init(_ eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
     }
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         eventLoop.execute {
             job.runSynchronously(
@@ -17,7 +17,7 @@ final class LoopExecutor: TaskExecutor, SerialExecutor {
         }
     }
 
-    func checkIsolated() {
+    package func checkIsolated() {
         eventLoop.preconditionInEventLoop()
     }
 }
