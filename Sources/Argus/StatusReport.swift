@@ -6,7 +6,8 @@ import Glibc
 /// The text of `argus status`.
 enum StatusReport {
     static func make(queue: SessionQueue, configuration: Configuration) async throws -> String {
-        let information = try await queue.redis.send(["INFO"]).text ?? ""
+        var information: [String] = []
+        for master in queue.redis.masters { information.append(try await master.send(["INFO"]).text ?? "") }
         let workers = try await Presence(redis: queue.redis, keys: queue.keys).workers()
         let sessions = try await queue.sessions()
         let letters = try await queue.deadLetters()
@@ -15,14 +16,19 @@ enum StatusReport {
             + [sessionLine(sessions)] + table(sessions) + deadLines(letters)).joined(separator: "\n")
     }
 
-    private static func redisLine(_ configuration: Configuration, _ information: String) -> String {
-        func field(_ name: String) -> String {
-            let line = information.split(whereSeparator: \.isNewline).first { $0.hasPrefix(name + ":") }
-            return line.map { String($0.dropFirst(name.count + 1)) } ?? "?"
+    /// - Parameter masters: INFO of each.
+    private static func redisLine(_ configuration: Configuration, _ masters: [String]) -> String {
+        func field(_ name: String) -> [String] {
+            masters.map { information in
+                let line = information.split(whereSeparator: \.isNewline).first { $0.hasPrefix(name + ":") }
+                return line.map { String($0.dropFirst(name.count + 1)) } ?? "?"
+            }
         }
-        let log = field("aof_enabled") == "1" ? "append-only file on" : "no append-only file"
-        return "redis     \(configuration.redis), version \(field("redis_version")), "
-            + "\(field("used_memory_human")) in use, \(log)"
+        let count = masters.count == 1 ? "" : "\(masters.count) masters, "
+        let version = Set(field("redis_version")).sorted().joined(separator: " and ")
+        let memory = field("used_memory_human").joined(separator: " + ")
+        let log = field("aof_enabled").allSatisfy { $0 == "1" } ? "append-only file on" : "no append-only file"
+        return "redis     \(configuration.redis), \(count)version \(version), \(memory) in use, \(log)"
     }
 
     private static func workerLine(_ workers: [[String: String]]) -> String {
