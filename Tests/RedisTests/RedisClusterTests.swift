@@ -6,6 +6,14 @@ import Testing
 
 @testable import ArgusRedis
 
+/// How a test's Redis is reached.
+enum Wire: String, CustomTestStringConvertible {
+    case clear = "in the clear"
+    case tls = "over TLS, with a certificate demanded of everybody"
+
+    var testDescription: String { rawValue }
+}
+
 @Suite("A Redis Cluster", .timeLimit(.minutes(2)))
 struct RedisClusterTests {
     @Test("Keys are mapped to slots as Redis does it")
@@ -62,9 +70,11 @@ struct RedisClusterTests {
         await cluster.kill()
     }
 
-    @Test("kill -9 of a master: its replica takes over, and commands, readers and subscribers follow")
-    func failover() async throws {
-        let cluster = try await RedisCluster.start()
+    @Test(
+        "kill -9 of a master: its replica takes over, and commands, readers and subscribers follow",
+        arguments: [Wire.clear, .tls])
+    func failover(_ wire: Wire) async throws {
+        let cluster = try await RedisCluster.start(secure: wire == .tls)
         let configuration = try cluster.configuration
         try await cluster.withClient { client in
             let reader = RedisReader(configuration, name: "reader", key: "{0}", unblocking: client, logger: .quiet)

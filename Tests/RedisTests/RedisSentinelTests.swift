@@ -8,9 +8,11 @@ import Testing
 
 @Suite("Redis behind sentinels", .timeLimit(.minutes(2)))
 struct RedisSentinelTests {
-    @Test("is found through them, and its successor after kill -9: every connection moves, and a subscriber says so")
-    func failover() async throws {
-        let group = try await RedisSentinels.start()
+    @Test(
+        "is found through them, and its successor after kill -9: every connection moves, and a subscriber says so",
+        arguments: [Wire.clear, .tls])
+    func failover(_ wire: Wire) async throws {
+        let group = try await RedisSentinels.start(secure: wire == .tls)
         let configuration = try group.configuration
         let client = RedisClient(configuration, name: "client", logger: .quiet)
         let reader = RedisReader(configuration, name: "reader", unblocking: client, logger: .quiet)

@@ -7,32 +7,6 @@ import Testing
 
 @testable import ArgusRedis
 
-/// Certificates made with the openssl command, in a directory of their own.
-private struct Certificates: Sendable {
-    let directory: TemporaryDirectory
-    var authority: String { directory.file("ca.pem") }
-
-    init() async throws {
-        directory = try TemporaryDirectory("tls")
-        try await make("ca", ["-subj", "/CN=Argus test authority", "-addext", "basicConstraints=critical,CA:TRUE"])
-        try await make("stranger", ["-subj", "/CN=Another authority", "-addext", "basicConstraints=critical,CA:TRUE"])
-    }
-
-    /// - Parameter names: as in `DNS:localhost,IP:127.0.0.1`.
-    func issue(_ name: String, names: String) async throws {
-        let issuer = ["-CA", directory.file("ca.pem"), "-CAkey", directory.file("ca.key")]
-        try await make(name, ["-subj", "/CN=\(name)", "-addext", "subjectAltName=\(names)"] + issuer)
-    }
-
-    private func make(_ name: String, _ options: [String]) async throws {
-        let files = ["-keyout", directory.file("\(name).key"), "-out", directory.file("\(name).pem")]
-        let key = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-        let openssl = try await ChildProcess.start("openssl", key + files + options)
-        let code = try await openssl.waitUntilExit()
-        if code != 0 { throw NotInTime("openssl: \(openssl.log)") }
-    }
-}
-
 @Suite("Redis over TLS", .timeLimit(.minutes(1)))
 struct RedisTLSTests {
     /// A Redis that speaks TLS with a certificate for `names`; the body gets its `host:port` forms.

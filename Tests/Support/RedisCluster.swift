@@ -1,29 +1,32 @@
 import ArgusCore
 import ArgusRedis
 
-/// A Redis Cluster of three masters with a replica each, on an address of its own.
+/// A Redis Cluster of three masters, with a replica each or none, on an address of its own.
 package final class RedisCluster: RedisFixture {
     /// How long a node is silent before the others take it for dead. Shorter, a busy machine looks like a dead one.
     private static let nodeTimeoutMilliseconds = 3000
     private static let firstPort = 7000
 
-    /// The masters, then the replica of each.
+    /// The masters, then the replica of each, if it has one.
     package let nodes: [RedisServer]
-    private let host: String
+    private let host: RedisHost
 
-    private init(host: String, nodes: [RedisServer]) {
+    private init(host: RedisHost, nodes: [RedisServer]) {
         self.host = host
         self.nodes = nodes
     }
 
     /// - Parameter options: of each node; their lines come first.
-    package static func start(_ options: RedisServer.Options = RedisServer.Options()) async throws -> RedisCluster {
-        let host = LoopbackAddress.random()
+    package static func start(
+        _ options: RedisServer.Options = RedisServer.Options(), replicated: Bool = true, secure: Bool = false
+    ) async throws -> RedisCluster {
+        let host = try await RedisHost(secure: secure)
         var nodes: [RedisServer] = []
-        for number in 0..<6 {
+        for number in 0..<(replicated ? 6 : 3) {
             var options = options
+            options.lines += host.listening(firstPort + number)
             options.lines += [
-                "bind \(host)", "port \(firstPort + number)", "cluster-enabled yes", "cluster-announce-ip \(host)",
+                "cluster-enabled yes", "cluster-announce-ip \(host.address)", "tls-cluster \(secure ? "yes" : "no")",
                 "cluster-node-timeout \(nodeTimeoutMilliseconds)", "cluster-replica-validity-factor 0",
                 "cluster-require-full-coverage no",
                 "repl-diskless-sync-delay 0",
@@ -38,7 +41,7 @@ package final class RedisCluster: RedisFixture {
     package var servers: [RedisServer] { nodes }
 
     package var url: String {
-        "redis+cluster://" + nodes.indices.map { "\(host):\(Self.firstPort + $0)" }.joined(separator: ",")
+        host.url("cluster", nodes.indices.map { Self.firstPort + $0 })
     }
 
     /// The node that a key's master is now.
@@ -49,14 +52,23 @@ package final class RedisCluster: RedisFixture {
                 guard let ranges = try? await node.command("CLUSTER", "SLOTS").array else { continue }
                 for range in ranges {
                     guard let parts = range.array, let first = parts[0].int, let last = parts[1].int,
-                        first <= slot, slot <= last, let port = parts[2].array?[1].int
+                        first <= slot, slot <= last, let id = parts[2].array?[2].text
                     else { continue }
-                    let found = nodes[port - Self.firstPort]
-                    if found.isRunning { return found }
+                    for found in nodes where found.isRunning {
+                        if try await found.command("CLUSTER", "MYID").text == id { return found }
+                    }
                 }
             }
             return nil
         }
+    }
+
+    /// kill -9 of the node that has `key`; it comes back as the replica of its successor.
+    package func failOver(of key: String) async throws {
+        let master = try await master(of: key)
+        await master.kill()
+        try await eventually(within: .seconds(60), "another master") { try await self.master(of: key) !== master }
+        try await master.launch()
     }
 
     /// As redis-cli -c does it: asks a node, and goes where that says. A client of the product connects to all of them
@@ -67,8 +79,13 @@ package final class RedisCluster: RedisFixture {
             do {
                 return try await node.command(words)
             } catch RedisError.server(let message) where message.hasPrefix("MOVED") {
-                guard let port = message.split(separator: ":").last.flatMap({ Int($0) }) else { break }
+                guard let port = message.split(separator: ":").last.flatMap({ Int($0) }),
+                    nodes.indices.contains(port - Self.firstPort)
+                else { break }
                 node = nodes[port - Self.firstPort]
+            } catch RedisError.server(let message) where message.hasPrefix("CLUSTERDOWN") {
+                // It was started a moment ago.
+                try await waitUntilWhole()
             }
         }
         return try await withClient("inspector") { try await $0.send(words) }
@@ -78,8 +95,9 @@ package final class RedisCluster: RedisFixture {
     private func join() async throws {
         for (number, node) in nodes.enumerated() {
             try await node.command("CLUSTER", "SET-CONFIG-EPOCH", .integer(number + 1))
-            if number > 0 {
-                try await node.command("CLUSTER", "MEET", .text(host), .integer(Self.firstPort))
+            // Each the earlier ones: by hearsay alone they would need seconds.
+            for other in 0..<number {
+                try await node.command("CLUSTER", "MEET", .text(host.address), .integer(Self.firstPort + other))
             }
         }
         for (node, range) in zip(nodes, [(0, 5460), (5461, 10_922), (10_923, 16_383)]) {
@@ -88,7 +106,7 @@ package final class RedisCluster: RedisFixture {
         try await eventually(within: .seconds(30), "nodes that know one another") {
             for node in nodes {
                 let info = try await node.command("CLUSTER", "INFO").text ?? ""
-                guard info.contains("cluster_known_nodes:6") else { return false }
+                guard info.contains("cluster_known_nodes:\(nodes.count)") else { return false }
             }
             return true
         }

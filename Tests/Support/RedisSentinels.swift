@@ -11,9 +11,9 @@ package final class RedisSentinels: RedisFixture {
 
     package let servers: [RedisServer]
     package let sentinels: [RedisServer]
-    private let host: String
+    private let host: RedisHost
 
-    private init(host: String, servers: [RedisServer], sentinels: [RedisServer]) {
+    private init(host: RedisHost, servers: [RedisServer], sentinels: [RedisServer]) {
         self.host = host
         self.servers = servers
         self.sentinels = sentinels
@@ -21,24 +21,24 @@ package final class RedisSentinels: RedisFixture {
 
     /// - Parameter options: of each server, the master included.
     package static func start(
-        _ options: RedisServer.Options = RedisServer.Options(), replicas: Int = 1
+        _ options: RedisServer.Options = RedisServer.Options(), replicas: Int = 1, secure: Bool = false
     ) async throws -> RedisSentinels {
-        let host = LoopbackAddress.random()
+        let host = try await RedisHost(secure: secure)
         var servers: [RedisServer] = []
         for number in 0...replicas {
             var options = options
-            options.lines += ["bind \(host)", "port \(7000 + number)", "replica-announce-ip \(host)"]
+            options.lines += host.listening(7000 + number) + ["replica-announce-ip \(host.address)"]
             options.lines += ["repl-diskless-sync-delay 0", "repl-ping-replica-period 1"]
-            if number > 0 { options.lines.append("replicaof \(host) 7000") }
+            if number > 0 { options.lines.append("replicaof \(host.address) 7000") }
             servers.append(try await RedisServer.start(options))
         }
         var sentinels: [RedisServer] = []
         for number in 0..<3 {
             var options = RedisServer.Options()
             options.isSentinel = true
-            options.lines = [
-                "bind \(host)", "port \(26_379 + number)", "sentinel announce-ip \(host)",
-                "sentinel monitor \(master) \(host) 7000 2",
+            options.lines = host.listening(26_379 + number)
+            options.lines += [
+                "sentinel announce-ip \(host.address)", "sentinel monitor \(master) \(host.address) 7000 2",
                 "sentinel down-after-milliseconds \(master) \(downAfterMilliseconds)",
                 "sentinel failover-timeout \(master) 6000",
             ]
@@ -50,8 +50,7 @@ package final class RedisSentinels: RedisFixture {
     }
 
     package var url: String {
-        let list = sentinels.indices.map { "\(host):\(26_379 + $0)" }.joined(separator: ",")
-        return "redis+sentinel://\(list)/\(Self.master)"
+        host.url("sentinel", sentinels.indices.map { 26_379 + $0 }, "/\(Self.master)")
     }
 
     /// The server that the sentinels call the master.
@@ -64,6 +63,14 @@ package final class RedisSentinels: RedisFixture {
             }
             return nil
         }
+    }
+
+    /// kill -9 of the master; later it comes back as a replica of its successor.
+    package func failOver() async throws {
+        let master = try await current()
+        await master.kill()
+        try await eventually(within: .seconds(60), "another master") { try await current() !== master }
+        try await master.launch()
     }
 
     /// Until every sentinel knows the others and all replicas, which follow the master: before, no failover succeeds.
