@@ -118,6 +118,7 @@ let package = Package(
             dependencies: [
                 "ArgusIngress", "ArgusWorker", "ArgusScheduler", "ArgusRuntimeHost", "ArgusDemoRuntime", "ArgusLocal",
                 "ArgusChat", "ArgusQueue", "ArgusRedis", "ArgusService", "ArgusCore", arguments, logging, nioCore,
+                nioPosix,
             ],
             path: "Sources/Argus", swiftSettings: settings),
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import ArgusService
 import Logging
 import NIOCore
+import NIOPosix
 import ServiceLifecycle
 
 extension Configuration {
@@ -22,10 +23,12 @@ extension Configuration {
 
 enum Role {
     /// Runs a role until it is asked to stop; ends the process with its exit code.
+    ///
+    /// It has one event loop, which runs its tasks too: what a turn passes through waits for no other thread. Who has
+    /// more cores runs more processes.
     static func run(
         _ name: String, _ flags: [any SettingOptions], make: (Configuration, Logger) throws -> [any Service]
     ) async throws {
-        // One loop for each role: what a turn passes through then waits for no other thread. More cores, more processes.
         NIOSingletons.groupLoopCountSuggestion = 1
         let configuration = try Configuration.load(environment: ProcessFacts.environment, flags: flags)
         LogOutput.bootstrap(role: name, level: configuration.logLevel)
@@ -37,6 +40,9 @@ enum Role {
             logger.error("cannot start", metadata: ["error": "\(error)"])
             throw ExitCode(RoleRunner.ExitCode.failed)
         }
-        throw ExitCode(await RoleRunner.run(services, logger: logger))
+        // Every task runs on the loop that all connections are on.
+        let executor = LoopExecutor(MultiThreadedEventLoopGroup.singleton.next())
+        throw ExitCode(
+            await withTaskExecutorPreference(executor) { await RoleRunner.run(services, logger: logger) })
     }
 }

@@ -18,16 +18,10 @@ struct Claimer: Service {
     /// One for each shard.
     let readers: [ReadyReader]
     let owners: Owners
-    /// Runs the claims and the owners, beside the connections that they wait for.
-    let executor: LoopExecutor
     let makeOwner: @Sendable (SessionID, FencingToken, Mailbox) -> SessionOwner
     let logger: Logger
 
     func run() async throws {
-        try await withTaskExecutorPreference(executor) { try await claimAndRun() }
-    }
-
-    private func claimAndRun() async throws {
         let (entries, feed) = AsyncStream.makeStream(of: ReadySession.self)
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask {

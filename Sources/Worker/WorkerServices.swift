@@ -33,7 +33,7 @@ package enum WorkerServices {
         let links = LinkSettings(lineLimitBytes: configuration.lineLimitBytes)
         let claimer = Claimer(
             worker: worker, pool: configuration.pool, capacity: 1000, queue: queue,
-            readers: ready.readers, owners: owners, executor: LoopExecutor(group.next()),
+            readers: ready.readers, owners: owners,
             makeOwner: { [settings] session, token, mailbox in
                 SessionOwner(
                     session: session, token: token, mailbox: mailbox, queue: queue,

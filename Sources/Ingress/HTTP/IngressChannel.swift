@@ -1,4 +1,3 @@
-import ArgusService
 import HTTPTypes
 import HummingbirdCore
 import Logging
@@ -71,9 +70,7 @@ struct IngressChannel: ServerChildChannel, HTTPChannelHandler {
         switch negotiated {
         case .http(let channel): await handleHTTP(asyncChannel: channel, logger: logger)
         case .socket(let socket):
-            let connection = SessionConnection(socket, gateway: gateway)
-            let executor = LoopExecutor(value.channel.eventLoop)
-            await withTaskExecutorPreference(executor) { await connection.run() }
+            await SessionConnection(socket, gateway: gateway).run()
         case nil: value.channel.close(promise: nil)
         }
     }

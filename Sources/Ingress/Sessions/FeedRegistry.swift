@@ -1,7 +1,6 @@
 import ArgusCore
 import ArgusQueue
 import ArgusRedis
-import ArgusService
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
@@ -32,7 +31,7 @@ final class FeedRegistry: Service, Sendable {
     func run() async throws {
         await withDiscardingTaskGroup { group in
             for await feed in started.cancelOnGracefulShutdown() {
-                group.addTask(executorPreference: feed.executor) { await feed.run() }
+                group.addTask { await feed.run() }
             }
             group.cancelAll()
         }
@@ -44,9 +43,7 @@ final class FeedRegistry: Service, Sendable {
                 entries[session]?.members += 1
                 return (feed, false)
             }
-            // On the loop of its first client: for the usual single one, nothing hops between threads.
-            let feed = SessionFeed(
-                session, queue: queue, subscriber: subscriber, loop: member.socket.eventLoop, logger: logger)
+            let feed = SessionFeed(session, queue: queue, subscriber: subscriber, logger: logger)
             entries[session] = Entry(feed: feed, members: 1)
             return (feed, true)
         }

@@ -1,7 +1,6 @@
 import ArgusCore
 import ArgusQueue
 import ArgusRedis
-import ArgusService
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
@@ -20,15 +19,13 @@ final class SessionFeed: Sendable {
     }
 
     let session: SessionID
-    let executor: LoopExecutor
     private let queue: SessionQueue
     private let subscriber: RedisSubscriber
     private let logger: Logger
     private let state = NIOLockedValueBox(State())
 
-    init(_ session: SessionID, queue: SessionQueue, subscriber: RedisSubscriber, loop: any EventLoop, logger: Logger) {
+    init(_ session: SessionID, queue: SessionQueue, subscriber: RedisSubscriber, logger: Logger) {
         self.session = session
-        self.executor = LoopExecutor(loop)
         self.queue = queue
         self.subscriber = subscriber
         self.logger = logger

@@ -24,14 +24,12 @@ struct WebSocketSettings: Sendable {
 final class WebSocket: Sendable {
     let inbound: WebSocketInbound
     let outbound: WebSocketOutbound
-    let eventLoop: any EventLoop
     private let metrics: IngressMetrics
     private let quiesced = NIOLockedValueBox(false)
     private let request: NIOLockedValueBox<WebSocketRequest?>
 
     init(eventLoop: any EventLoop, request: WebSocketRequest? = nil, settings: WebSocketSettings) {
         self.request = NIOLockedValueBox(request)
-        self.eventLoop = eventLoop
         self.inbound = WebSocketInbound(eventLoop: eventLoop)
         self.outbound = WebSocketOutbound(limit: settings.outboundLimit, eventLoop: eventLoop)
         self.metrics = settings.metrics

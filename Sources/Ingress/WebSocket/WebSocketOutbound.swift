@@ -14,7 +14,7 @@ final class WebSocketOutbound: Sendable {
     }
 
     private struct State: Sendable {
-        var frames = CircularBuffer<ByteBuffer>()
+        var frames = CircularBuffer<ByteBuffer>(initialCapacity: 1)
         var bytes = 0
         /// The largest frame among them: one large event alone never closes a client that reads.
         var allowance = 0
