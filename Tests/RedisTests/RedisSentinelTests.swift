@@ -58,7 +58,7 @@ struct RedisSentinelTests {
             first.pause()
             try await eventually(within: .seconds(40), "another master") { try await group.current() !== first }
             first.resume()
-            try await eventually(within: .seconds(20), "it subscribed at the new master") {
+            try await eventually(within: .seconds(60), "it subscribed at the new master") {
                 let heard = try await group.current().command("SPUBLISH", "news", "there")
                 return heard.int == 1
             }
