@@ -19,7 +19,7 @@ struct FencedWorkerTests {
     func sleeper(_ restarted: Restarted) async throws {
         var options = RedisServer.Options()
         options.appendOnly = true
-        try await Installation.with(workers: 1, redis: options) { installation, ingress in
+        try await Installation.with(workers: 2, redis: options) { installation, ingress in
             let tape = try await EventTape.attach(ingress)
             try await tape.enqueue("warm up", chat: "a")
             try await tape.until("turn/completed")
@@ -27,7 +27,6 @@ struct FencedWorkerTests {
                 "long \(String(repeating: "word ", count: 60)) !chunks=60 !chunkdelay=150", chat: "a")
             try await tape.until(6, "item/agentMessage/delta")
             let sleeper = try await installation.owner(of: tape.session)
-            try await installation.start("worker")
             let slept = ContinuousClock.now
             sleeper.signal(SIGSTOP)
             let heir = try await installation.owner(of: tape.session, other: sleeper)
