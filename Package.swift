@@ -132,8 +132,8 @@ let package = Package(
         .executableTarget(
             name: "argus-bench",
             dependencies: [
-                "ArgusTestSupport", "ArgusAppServer", "ArgusCore", "ArgusQueue", "ArgusRedis", nioCore, nioPosix,
-                nioHTTP1, nioWebSocket, nioLocks, logging,
+                "ArgusTestSupport", "ArgusAppServer", "ArgusCore", "ArgusQueue", "ArgusRedis", "ArgusService", nioCore,
+                nioPosix, nioHTTP1, nioWebSocket, nioLocks, logging,
             ],
             path: "Tests/Bench", exclude: ["Peers"], swiftSettings: settings),
         .executableTarget(

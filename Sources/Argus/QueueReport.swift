@@ -21,9 +21,13 @@ enum QueueReport {
         if sessions.count > shown.count { lines.append("… and \(sessions.count - shown.count) with fewer inputs") }
         let inputs = sessions.reduce(0) { $0 + $1.depth }
         let turns = sessions.reduce(0) { $0 + $1.runningLanes }
-        lines.append("\(sessions.count) sessions at work, \(inputs) inputs not settled, \(turns) turns running")
+        lines.append(
+            "\(count(sessions.count, "session")) at work, \(count(inputs, "input")) not settled, "
+                + "\(count(turns, "turn")) running")
         return (lines + letters(try await queue.deadLetters())).joined(separator: "\n")
     }
+
+    private static func count(_ number: Int, _ what: String) -> String { "\(number) \(what)\(number == 1 ? "" : "s")" }
 
     private static func state(_ session: SessionRecord) -> String {
         if session.owner != nil { return "owned" }
@@ -33,7 +37,7 @@ enum QueueReport {
     private static func letters(_ letters: [DeadLetter]) -> [String] {
         guard !letters.isEmpty else { return ["no dead letters"] }
         let more = letters.count > letterLimit ? ["  … `argus queue dead` lists all"] : []
-        return ["\(letters.count) dead letters (argus queue replay NAME, argus queue drop NAME):"]
+        return ["\(count(letters.count, "dead letter")) (argus queue replay NAME, argus queue drop NAME):"]
             + letters.prefix(letterLimit).map { "  " + $0.line } + more
     }
 

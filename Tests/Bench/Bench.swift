@@ -7,6 +7,8 @@ import NIOPosix
 @main
 struct Bench {
     static func main() async throws {
+        // As a role has.
+        NIOSingletons.groupLoopCountSuggestion = 1
         let wanted = CommandLine.arguments.dropFirst()
         if wanted.first == "peer" {
             try await PeerCommand.run(wanted.last ?? "")

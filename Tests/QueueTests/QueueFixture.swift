@@ -98,7 +98,7 @@ struct QueueFixture: Sendable {
     }
 
     func committed(_ result: CommitResult) throws -> [StreamID?] {
-        guard case .committed(let ids, _) = result else { throw NotInTime("not committed: \(result)") }
+        guard case .committed(let ids) = result else { throw NotInTime("not committed: \(result)") }
         return ids
     }
 

@@ -55,6 +55,22 @@ struct ReplayTests {
         }
     }
 
+    @Test("the newest 10,000 are kept")
+    func bound() async throws {
+        try await QueueFixture.run { fixture in
+            let (claim, _) = try await fixture.owned()
+            for revision in 0..<4 {
+                let letters = (0..<2501).map { Effect.bury(buffer(#"{"reason":"\#(revision) \#($0)"}"#)) }
+                let result = try await fixture.queue.commit(
+                    fixture.session, claim.token, revision: revision, cursor: nil, effects: letters, kind: .settle)
+                _ = try fixture.committed(result)
+            }
+            let letters = try await fixture.queue.deadLetters(count: 20_000)
+            #expect(letters.count == 10_000)
+            #expect(letters.first?.reason == "3 2500" && letters.last?.reason == "0 4")
+        }
+    }
+
     @Test("is refused on full memory and loses nothing", .redis)
     func fullMemory() async throws {
         try await QueueFixture.run { fixture in

@@ -40,7 +40,7 @@ package struct JSONSlice: Sendable {
                 let name = UnsafeRawBufferPointer(rebasing: bytes[member.key])
                 if member.keyHasEscapes {
                     if JSONString.decode(name) == String(decoding: wanted, as: UTF8.self) { found = member }
-                } else if name.elementsEqual(wanted) {
+                } else if name.count == wanted.count, name.elementsEqual(wanted) {
                     found = member
                 }
             }

@@ -10,9 +10,8 @@ package enum CommitKind: Sendable {
 }
 
 package enum CommitResult: Sendable {
-    /// Written. `eventIDs` has an element for each effect: the id of the event it added. `standingRows` has the row
-    /// that was there before, for each `laneBegin` (by its index) that found one.
-    case committed(eventIDs: [StreamID?], standingRows: [Int: ByteBuffer])
+    /// Written. `eventIDs` has an element for each effect: the id of the event it added.
+    case committed(eventIDs: [StreamID?])
     /// Another owner was granted the session. Let go of it at once.
     case fenced
     /// The revision is another one: with `revision` = mine + 1, this commit was written before and its answer lost.
@@ -59,13 +58,8 @@ extension SessionQueue {
             guard parts.count == 3, let revision = parts[1].int, let cursor = parts[2].text else { break }
             return .stale(revision: revision, cursor: cursor)
         case "committed":
-            guard parts.count == 3, let ids = parts[1].array, let rows = parts[2].array else { break }
-            var standing: [Int: ByteBuffer] = [:]
-            for at in stride(from: 0, to: rows.count - 1, by: 2) {
-                guard let index = rows[at].int, let row = rows[at + 1].bytes else { continue }
-                standing[index - 1] = row
-            }
-            return .committed(eventIDs: ids.map { $0.text.flatMap { StreamID($0) } }, standingRows: standing)
+            guard parts.count == 2, let ids = parts[1].array else { break }
+            return .committed(eventIDs: ids.map { $0.text.flatMap { StreamID($0) } })
         default: break
         }
         throw QueueError.unexpected("commit", reply)

@@ -190,7 +190,7 @@ final class OwnerRound {
                 FaultPoint.reach(output.faultPoints.after)
                 owner.metrics.commitSeconds.observe(.now - began)
                 switch result {
-                case .committed(let ids, _):
+                case .committed(let ids):
                     owner.metrics.count(output.milestones)
                     revision += 1
                     machine.committed(requestIDs: requestIDs(output.effects, ids))

@@ -1,9 +1,11 @@
 import ArgusCore
 import ArgusQueue
 import ArgusRedis
+import ArgusService
 import ArgusTestSupport
 import Logging
 import NIOCore
+import NIOPosix
 
 /// The queue on one Redis, without any role: a client, a blocking reader, and sessions to enqueue to.
 struct QueueStage: Sendable {
@@ -15,8 +17,21 @@ struct QueueStage: Sendable {
     let queue: SessionQueue
     let pool: String
 
+    /// Runs `body` as roles run their services: on the one event loop that the connections are on.
     static func with<Result: Sendable>(
         _ configuration: RedisConfiguration, prefix: String = "bench", pool: String = "default",
+        body: @Sendable @escaping (QueueStage) async throws -> Result
+    ) async throws -> Result {
+        let executor = LoopExecutor(MultiThreadedEventLoopGroup.singleton.next())
+        return try await withTaskExecutorPreference(executor) {
+            // A child task, since the main actor's own stays on its thread.
+            async let result = connected(configuration, prefix: prefix, pool: pool, body: body)
+            return try await result
+        }
+    }
+
+    private static func connected<Result: Sendable>(
+        _ configuration: RedisConfiguration, prefix: String, pool: String,
         body: @Sendable (QueueStage) async throws -> Result
     ) async throws -> Result {
         let redis = RedisClient(configuration, name: "bench", logger: .quiet)

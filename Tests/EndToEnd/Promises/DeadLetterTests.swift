@@ -23,7 +23,7 @@ struct DeadLetterTests {
             let shown = try await installation.command("queue")
             let row = shown.split(separator: "\n").first { $0.hasPrefix(tape.session) } ?? ""
             #expect(row.contains(#/ owned +2 +\d+ s +1 +1 +\w+/#), "\(shown)")
-            #expect(shown.contains("1 sessions at work, 2 inputs not settled, 1 turns running"))
+            #expect(shown.contains("1 session at work, 2 inputs not settled, 1 turn running"))
             #expect(shown.contains("2 dead letters"))
             let names = shown.matches(of: #/\d+/\d+-\d+/#).map { String($0.output) }
             try #require(names.count == 2)

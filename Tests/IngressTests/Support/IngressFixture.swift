@@ -102,7 +102,7 @@ struct IngressFixture: Sendable {
         let (token, revision) = try await lease(session)
         let result = try await queue.commit(
             session, token, revision: revision, cursor: nil, effects: effects, kind: .settle)
-        guard case .committed(let ids, _) = result else { throw NotInTime("not committed: \(result)") }
+        guard case .committed(let ids) = result else { throw NotInTime("not committed: \(result)") }
         return ids
     }
 

@@ -13,8 +13,7 @@
 --   O channel chat body        outbox               S event                  system event done
 --   V field value              session field set    X record                 buried
 --   C client                   client gone
--- Returns {'committed', {event id or '' per effect}, {effect index, row that stood, …}}, {'fenced'} or
--- {'stale', revision, cursor}.
+-- Returns {'committed', {event id or '' per effect}}, {'fenced'} or {'stale', revision, cursor}.
 -- Invariant: all effects, the cursor and revision + 1 are written in one step, or nothing is.
 --
 -- Events are trimmed by segments: `marks` lists `<last event id> <bytes>` of each closed segment, oldest first, so
@@ -49,11 +48,10 @@ local function answer(key, frame)
     redis.call('SET', key, string.match(known, '^%S+') .. ' ' .. frame, 'KEEPTTL')
 end
 
--- Applies one effect that adds no event. `at` is the index of its operation. Returns a row that stood in its way.
+-- Applies one effect that adds no event. `at` is the index of its operation.
 local function apply(operation, at)
     local a, b = ARGV[at + 1], ARGV[at + 2]
-    if operation == 'B' then
-        if redis.call('HSETNX', KEYS[5], a, b) == 0 then return redis.call('HGET', KEYS[5], a) end
+    if operation == 'B' then redis.call('HSETNX', KEYS[5], a, b)
     elseif operation == 'L' then redis.call('HSET', KEYS[5], a, b)
     elseif operation == 'U' then redis.call('HDEL', KEYS[5], a)
     elseif operation == 'D' then done(a)
@@ -68,7 +66,8 @@ local function apply(operation, at)
     elseif operation == 'X' then
         local readable, record = pcall(cjson.decode, a)
         local reason = readable and type(record) == 'table' and type(record.reason) == 'string' and record.reason
-        redis.call('XADD', KEYS[10], '*', 'what', 'turn', 'reason', reason or '', 'session', ARGV[2], 'record', a)
+        redis.call('XADD', KEYS[10], 'MAXLEN', letterLimit, '*', 'what', 'turn', 'reason', reason or '', 'session', ARGV[2],
+            'record', a)
     end
 end
 
@@ -121,7 +120,7 @@ local function commit()
     local problem = check()
     if problem then return redis.error_reply(problem) end
 
-    local ids, rows, progress = {}, {}, false
+    local ids, progress = {}, false
     local bytes, count, last = 0, 0, nil
     local index = 8
     while index <= #ARGV do
@@ -132,12 +131,8 @@ local function commit()
             -- A client that leaves later in this commit has this event before it.
         else
             if operation == 'C' and last then redis.call('HSET', KEYS[1], 'lastEvent', last) end
-            local row = apply(operation, index)
+            apply(operation, index)
             ids[#ids + 1] = ''
-            if row then
-                rows[#rows + 1] = #ids
-                rows[#rows + 1] = row
-            end
         end
         progress = progress or operation ~= 'V'
         index = index + operands[operation] + 1
@@ -162,5 +157,5 @@ local function commit()
     end
     redis.call('HSET', KEYS[1], unpack(changes))
     if last then redis.call('SPUBLISH', KEYS[2], last) end
-    return { 'committed', ids, rows }
+    return { 'committed', ids }
 end

@@ -111,6 +111,9 @@ local function wake(shape, lease)
     grant(shape, lease)
 end
 
+-- So many dead letters are kept; above it the oldest goes.
+local letterLimit = 10000
+
 -- A chat holds so many undelivered replies; above it the oldest goes, and `dropped` in its hash counts it. Only where
 -- nobody delivers, or a channel is away for days, does it come to that.
 local outboxLimit = 10000
