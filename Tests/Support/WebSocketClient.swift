@@ -86,6 +86,7 @@ package final class WebSocketClient: Sendable {
 
     /// The code of the close frame the server sent; nil before that, 1006 when the connection ended without one.
     package var closeCode: Int? { inbox.closeCode }
+    package var closeReason: String { inbox.closeReason }
 
     package func close(code: WebSocketErrorCode = .normalClosure) async throws {
         var bytes = ByteBuffer()

@@ -9,11 +9,13 @@ final class WebSocketInbox: Sendable {
         var messages = CircularBuffer<String>()
         var waiter: CheckedContinuation<String?, any Error>?
         var closeCode: Int?
+        var closeReason = ""
     }
 
     private let state = NIOLockedValueBox(State())
 
     var closeCode: Int? { state.withLockedValue { $0.closeCode } }
+    var closeReason: String { state.withLockedValue { $0.closeReason } }
 
     func add(_ message: String) {
         let waiter = state.withLockedValue { state -> CheckedContinuation<String?, any Error>? in
@@ -25,8 +27,11 @@ final class WebSocketInbox: Sendable {
     }
 
     /// The first code counts.
-    func close(_ code: Int) {
-        state.withLockedValue { $0.closeCode = $0.closeCode ?? code }
+    func close(_ code: Int, _ reason: String = "") {
+        state.withLockedValue { state in
+            guard state.closeCode == nil else { return }
+            (state.closeCode, state.closeReason) = (code, reason)
+        }
     }
 
     /// No message comes any more.
@@ -80,7 +85,8 @@ final class WebSocketFrameHandler: ChannelInboundHandler {
         case .ping: answer(context, .pong, frame.unmaskedData, promise: nil)
         case .connectionClose:
             var data = frame.unmaskedData
-            inbox.close(data.readWebSocketErrorCode().map { Int(UInt16(webSocketErrorCode: $0)) } ?? 1005)
+            let code = data.readWebSocketErrorCode().map { Int(UInt16(webSocketErrorCode: $0)) } ?? 1005
+            inbox.close(code, String(buffer: data))
             let channel = context.channel
             let written = context.eventLoop.makePromise(of: Void.self)
             written.futureResult.whenComplete { _ in channel.close(promise: nil) }

@@ -28,7 +28,7 @@ extension RedisError: CustomStringConvertible {
         case .timedOut:
             "Redis did not answer in time; the command may have been executed. Check SLOWLOG and the load of Redis"
         case .notReplicated(let confirmed, let wanted):
-            "only \(confirmed) of \(wanted) replicas confirmed the write within 1 s (ARGUS_REDIS_WAIT_REPLICAS=\(wanted)). "
+            "only \(confirmed) of \(wanted) replicas confirmed the write within 2 s (ARGUS_REDIS_WAIT_REPLICAS=\(wanted)). "
                 + "Look at INFO replication of the master; lower the number only if losing the newest inputs is acceptable"
         case .protocolViolation(let detail):
             "what answers does not speak the Redis protocol (\(detail)). Check host, port and redis:// or rediss://"

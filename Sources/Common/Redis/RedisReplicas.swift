@@ -10,8 +10,8 @@ import ServiceLifecycle
 /// (WAIT) has all earlier ones before it. So one write and one WAIT, on a connection of their own where nothing else
 /// has to wait, serve all that came together. One connection for each slot, so one outside of a cluster.
 package final class RedisReplicas: Service, Sendable {
-    /// How long the replicas may take.
-    private static let patience = Duration.seconds(1)
+    /// How long the replicas may take: after a failover the others need about a second to find their new master.
+    private static let patience = Duration.seconds(2)
 
     private struct Waiter: Sendable {
         let continuation: CheckedContinuation<Void, any Error>

@@ -96,8 +96,14 @@ struct ClientInputs: Sendable {
                 item, RPCErrorCode.server,
                 "The session's inbox is full. Wait for running turns to end, or interrupt them, then send this again")
         case .success(.unknownSession): member.socket.close(.unknownSession)
-        case .failure:
-            refuse(item, RPCErrorCode.server, "The input could not be queued (Redis does not answer): send it again")
+        case .failure(let error):
+            let isThere = if case .notReplicated? = error as? RedisError { true } else { false }
+            refuse(
+                item, RPCErrorCode.server,
+                isThere
+                    ? "The input may be run, but a failover of Redis could lose it: \(error). Then send it again with "
+                        + "the same idempotencyKey, or see whether it was run"
+                    : "The input could not be queued (Redis does not answer): send it again")
         }
     }
 

@@ -43,6 +43,11 @@ struct EnqueuePipeline: Sendable {
             let failure = batch.firstIndex { if case .failure = $0 { true } else { false } } ?? batch.endIndex
             outcomes += batch[..<failure]
             guard failure < batch.endIndex, case .failure(let error) = batch[failure] else { break }
+            if case .notReplicated? = error as? RedisError {
+                // All of it was written, and none of it is safe.
+                outcomes += batch[failure...]
+                break
+            }
             guard let error = error as? RedisError, error.isTransient, !Task.isCancelled else {
                 // Only this one can't be done; those after it are sent again.
                 outcomes.append(batch[failure])

@@ -50,6 +50,12 @@ struct SessionConnection: Sendable {
         if case .server(let message)? = error as? RedisError, message.hasPrefix("OOM") {
             return WebSocketClose(1013, "Redis is full: connect again later")
         }
+        if case .notReplicated(let confirmed, let wanted)? = error as? RedisError {
+            return WebSocketClose(
+                1013,
+                "\(confirmed) of \(wanted) replicas confirmed (ARGUS_REDIS_WAIT_REPLICAS): look at INFO replication "
+                    + "of Redis")
+        }
         return WebSocketClose(1011, "Redis is not reachable: connect again")
     }
 

@@ -116,11 +116,12 @@ extension RedisError {
     /// Whether the same command may succeed soon.
     var isTransient: Bool {
         switch self {
-        case .disconnected, .overloaded, .timedOut, .notReplicated: true
+        case .disconnected, .overloaded, .timedOut: true
         case .server(let message):
             ["LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "NOREPLICAS", "NOSCRIPT"]
                 .contains { message.hasPrefix($0) }
-        case .protocolViolation: false
+        // The replicas had their time, and a person has to look at them.
+        case .notReplicated, .protocolViolation: false
         }
     }
 }

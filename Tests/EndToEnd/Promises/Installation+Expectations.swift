@@ -26,7 +26,8 @@ extension Installation {
 extension EventTape {
     /// Sends an input again and again with its key until it is acknowledged.
     func enqueueUntilAcknowledged(_ text: String, chat: String, key: String) async throws {
-        for _ in 0..<4 {
+        let started = ContinuousClock.now
+        while ContinuousClock.now - started < .seconds(160) {
             let request = try await enqueue(text, chat: chat, key: key)
             if try await answer(to: request, within: .seconds(40)).result?["ok"]?.bool == true { return }
         }
