@@ -11,6 +11,30 @@ package struct EventRecord: Sendable, Equatable {
     package let kind: EventKind
     /// The inbox entry that it answers.
     package let entry: StreamID?
+
+    /// One entry as XRANGE answers it. Without a dictionary of its fields, as there are thousands of events a second.
+    init?(_ stored: RESPValue) {
+        guard let parts = stored.array, parts.count == 2, let id = parts[0].text.flatMap({ StreamID($0) }),
+            let fields = parts[1].array
+        else { return nil }
+        var (frame, to, kind, entry): (ByteBuffer?, String?, String?, String?)
+        for index in stride(from: 0, to: fields.count - 1, by: 2) {
+            let value = fields[index + 1]
+            switch fields[index].text {
+            case "f": frame = value.bytes
+            case "to": to = value.text
+            case "k": kind = value.text
+            case "e": entry = value.text
+            default: break
+            }
+        }
+        guard let frame else { return nil }
+        self.id = id
+        self.frame = frame
+        self.to = to
+        self.kind = kind.flatMap { EventKind(rawValue: $0) } ?? .notification
+        self.entry = entry.flatMap { StreamID($0) }
+    }
 }
 
 /// What the replay buffer holds: everything after `trimmedTo` up to `last`.
@@ -27,13 +51,7 @@ extension SessionQueue {
         let reply = try await redis.send([
             "XRANGE", .text(keys.events(session)), .text("(\(after)"), "+", "COUNT", .integer(count),
         ])
-        return StreamEntry.list(reply).compactMap { entry in
-            guard let frame = entry.fields["f"] else { return nil }
-            let text = { (field: String) in entry.fields[field].map { String(buffer: $0) } }
-            return EventRecord(
-                id: entry.id, frame: frame, to: text("to"), kind: EventKind(rawValue: text("k") ?? "") ?? .notification,
-                entry: text("e").flatMap { StreamID($0) })
-        }
+        return (reply.array ?? []).compactMap { EventRecord($0) }
     }
 
     package func eventBounds(_ session: SessionID) async throws -> EventBounds {

@@ -16,6 +16,8 @@ final class RESPDecoder {
     private var finished: RESPValue?
 
     private static let ok = RESPValue.string(ByteBuffer(string: "OK"))
+    /// Each string of one byte, as names of fields are.
+    private static let letters = (UInt8.min...UInt8.max).map { RESPValue.string(ByteBuffer(bytes: [$0])) }
 
     init() {
         let context = Unmanaged.passUnretained(self).toOpaque()
@@ -72,6 +74,7 @@ final class RESPDecoder {
 
     private static func string(_ bytes: UnsafeRawBufferPointer) -> RESPValue {
         if bytes.count == 2, bytes[0] == UInt8(ascii: "O"), bytes[1] == UInt8(ascii: "K") { return ok }
+        if bytes.count == 1 { return letters[Int(bytes[0])] }
         return .string(ByteBuffer(bytes: bytes))
     }
 
