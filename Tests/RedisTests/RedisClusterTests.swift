@@ -93,8 +93,11 @@ struct RedisClusterTests {
                 let replicas = try #require(
                     RedisReplicas(configuration, count: 1, name: "replicas", logger: .quiet))
                 try await running([{ try await replicas.run() }]) {
-                    try await replicas.confirmed("mark{0}", through: client) {
-                        _ = try await client.send(["SET", "kept{0}", "2"])
+                    // Its connection is made with the first use, which waits 1 s for it.
+                    try await eventually("a replica has it") {
+                        (try? await replicas.confirmed("mark{0}", through: client) {
+                            _ = try await client.send(["SET", "kept{0}", "2"])
+                        }) != nil
                     }
                 }
                 let victim = try await cluster.master(of: "{0}")
