@@ -54,10 +54,12 @@ struct Reaper: Service {
     let logger: Logger
 
     func run() async throws {
+        // Where all workers died, the next one need not wait for the dead.
+        let start = (try? await queue.hasServedForALease()) == true ? ContinuousClock.now : nil
         try await runUntilShutdown {
             // A silent owner says nothing: looking is all there is. Workers look at different moments.
             try await Task.sleep(for: .milliseconds(Int.random(in: 400...600)))
-            let shards = queue.settledShards
+            let shards = queue.settledShards(since: start)
             guard !shards.isEmpty else { return }
             do {
                 FaultPoint.reach(.reapBefore)

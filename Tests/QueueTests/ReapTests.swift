@@ -1,5 +1,6 @@
 import ArgusCore
 import ArgusQueue
+import ArgusRedis
 import ArgusTestSupport
 import NIOCore
 import Testing
@@ -41,6 +42,35 @@ struct ReapTests {
                 return
             }
             #expect(try await fixture.snapshot() == state)
+        }
+    }
+
+    @Test("what a worker was handed and never claimed waits a third of the lease, and only while that worker is silent")
+    func unclaimed() async throws {
+        var limits = QueueLimits()
+        limits.lease = .seconds(6)
+        try await QueueFixture.run(limits) { fixture in
+            try await fixture.open()
+            try await fixture.enqueue(dedupe: "d")
+            let ready = RedisArgument.text(fixture.key(of: .ready))
+            _ = try await fixture.redis.send(["XADD", ready, "*", "subject", "session:other"])
+            let both = try await fixture.delivered()
+            let (handed, other) = (try #require(both.first), try #require(both.last))
+            let began = ContinuousClock.now
+            while ContinuousClock.now - began < .milliseconds(2200) {
+                _ = try await fixture.redis.send([
+                    "XCLAIM", ready, "workers", "w1", "0", .text("\(other.token.id)"), "JUSTID",
+                ])
+                #expect(try await fixture.queue.reap(pool: fixture.pool).isEmpty)
+            }
+            try await eventually("a take-over") {
+                try await fixture.queue.reap(pool: fixture.pool) == [fixture.session]
+            }
+            let waited = ContinuousClock.now - began
+            #expect(waited > .milliseconds(4000) && waited < fixture.queue.limits.lease)
+            #expect(try await fixture.snapshot().hash("session:s1")["takeovers"] == nil)
+            #expect(try await fixture.queue.claim(handed, worker: "w1") == nil)
+            #expect(try await fixture.claimed(by: "w2").token.id > handed.token.id)
         }
     }
 

@@ -59,11 +59,26 @@ extension SessionQueue {
 
     /// Shards whose master has been connected for longer than a lease: right after a reconnect nobody has had the
     /// chance to renew.
-    package var settledShards: [Int] {
+    ///
+    /// - Parameter start: when this process found a Redis that `hasServedForALease`; connections of before need not wait.
+    package func settledShards(since start: ContinuousClock.Instant? = nil) -> [Int] {
         (0..<keys.shards).filter { shard in
             guard let since = redis.readySince(serving: keys.base(shard)) else { return false }
-            return .now - since > limits.lease
+            return .now - since > limits.lease || start.map { since <= $0 } == true
         }
+    }
+
+    /// Whether every master has been up for longer than a lease: a process that starts now comes late enough for owners
+    /// to have renewed.
+    package func hasServedForALease() async throws -> Bool {
+        for master in redis.masters {
+            let info = try await master.send(["INFO", "server"]).text ?? ""
+            let uptime = info.split(whereSeparator: \.isNewline).first { $0.hasPrefix("uptime_in_seconds:") }
+            let seconds = uptime.flatMap { Int($0.drop { $0 != ":" }.dropFirst()) } ?? 0
+            // Whole seconds, and Redis may still have loaded its file in the first ones.
+            guard .seconds(seconds) > limits.lease + limits.lease else { return false }
+        }
+        return true
     }
 
     /// Takes over the sessions of a pool whose owners went silent, and says which. By every worker, each 0.5 s.

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Takes over what nobody renews: each entry pending for longer than the lease.
+-- Takes over what nobody renews: each entry pending for longer than the lease. One that was handed out and not claimed
+-- has no owner yet: it waits a third of that, if whoever got it has done nothing since.
 -- KEYS streams of one group
 -- ARGV[1] base  ARGV[2] group  ARGV[3] lease, ms  ARGV[4] most entries for each stream
 -- ARGV[5] take-overs without progress before backing off  ARGV[6] and before the head is buried
@@ -24,10 +25,33 @@ local function takeOver(shape)
     end
 end
 
+local function pending(stream, idle)
+    local rows = redis.pcall('XPENDING', stream, ARGV[2], 'IDLE', idle, '-', '+', ARGV[4])
+    return rows.err and {} or rows -- no such group yet: nothing was ever delivered
+end
+
+-- Whose reader died or was stopped just then. A busy one goes on claiming, so its consumer isn't idle.
+local function addUnclaimed(rows, stream, suffix)
+    local patience, silent = math.floor(tonumber(ARGV[3]) / 3), nil
+    for _, row in ipairs(pending(stream, patience)) do
+        local entry = row[3] < tonumber(ARGV[3]) and redis.call('XRANGE', stream, row[1], row[1])[1]
+        local state = entry and redis.call('HMGET', ARGV[1] .. ':' .. entry[2][2], 'ready', 'owner')
+        if state and state[1] == suffix .. '|' .. row[1] and not state[2] then
+            if not silent then
+                silent = {}
+                for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', stream, ARGV[2])) do
+                    silent[consumer[2]] = consumer[6] >= patience -- name, pending, idle and their values
+                end
+            end
+            if silent[row[2]] then rows[#rows + 1] = row end
+        end
+    end
+end
+
 local taken = {}
 for index, stream in ipairs(KEYS) do
-    local rows = redis.pcall('XPENDING', stream, ARGV[2], 'IDLE', ARGV[3], '-', '+', ARGV[4])
-    if rows.err then rows = {} end -- no such group yet: nothing was ever delivered
+    local rows = pending(stream, ARGV[3])
+    addUnclaimed(rows, stream, ARGV[6 + index])
     for _, row in ipairs(rows) do
         local entry = redis.call('XRANGE', stream, row[1], row[1])[1]
         local shape = entry and shapeOf(ARGV[1], entry[2][2])

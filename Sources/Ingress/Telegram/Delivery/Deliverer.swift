@@ -134,7 +134,7 @@ struct Deliverer: Service {
         try await runUntilShutdown {
             // A silent deliverer says nothing: looking is all there is. Each looks at another moment.
             try await Task.sleep(for: .milliseconds(Int.random(in: 400...600)))
-            let shards = queue.settledShards
+            let shards = queue.settledShards()
             guard !shards.isEmpty else { return }
             do {
                 for chat in try await queue.reapChats(channel: Self.channel, shards: shards) {
