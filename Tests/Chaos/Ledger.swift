@@ -38,7 +38,7 @@ final class Ledger: Sendable {
     func add(_ client: ResumingClient) { state.withLockedValue { $0.clients.append(client) } }
 
     func redis(isAway: Bool) { state.withLockedValue { $0.redisUpSince = isAway ? nil : .now } }
-    func wokeEarly(_ sessions: Int) { state.withLockedValue { $0.wokenEarly += sessions } }
+    func wokeEarly() { state.withLockedValue { $0.wokenEarly += 1 } }
 
     /// A conversation could not go on, or what was seen on the way must not be.
     func fail(_ what: String) { state.withLockedValue { $0.failures.append(what) } }

@@ -22,7 +22,7 @@ struct TakeOverWatch: Sendable {
 
         /// Not again what was noted at one of the last looks.
         mutating func note(_ what: String) {
-            guard !story.suffix(2).contains(where: { $0.hasSuffix(what) }) else { return }
+            guard !story.suffix(3).contains(where: { $0.hasSuffix(what) }) else { return }
             story.append(String(format: "%.2f s %@", (ContinuousClock.now - began) / .seconds(1), what))
         }
     }
@@ -33,14 +33,14 @@ struct TakeOverWatch: Sendable {
         let delayedUntil: String?
     }
 
-    /// - Parameter sleeper: the owner of `owned` where it is not dead: awake, it may be their owner still.
-    func run(_ owned: [Workers.Owned], since: ContinuousClock.Instant, sleeper: ChildProcess? = nil) async {
+    /// - Parameter sleepers: the owners of `owned` where they are not dead: awake, they may be their owners still.
+    func run(_ owned: [Workers.Owned], since: ContinuousClock.Instant, sleepers: [ChildProcess] = []) async {
         var courses = owned.map { Course(session: $0.session, owner: $0.owner, began: since, since: since) }
         while !courses.isEmpty {
-            let isAwake = sleeper.map { $0.isRunning && !Workers.isStopped($0.pid) } ?? false
+            let areAwake = !sleepers.isEmpty && !sleepers.contains { Workers.isStopped($0.pid) }
             let sights = try? await look(at: courses.map(\.session))
             let now = ContinuousClock.now
-            let (redisUpSince, isWorkerUp) = (ledger.redisUpSince, workers.areUp)
+            let (redisUpSince, isWorkerUp) = (ledger.redisUpSince, workers.up > 0)
             var still: [Course] = []
             for (index, var course) in courses.enumerated() {
                 if redisUpSince.map({ $0 > course.since }) ?? true {
@@ -51,8 +51,9 @@ struct TakeOverWatch: Sendable {
                     course.note("no worker was up")
                     course.since = now
                 }
+                course.note("with \(workers.up) up")
                 if let sight = sights?[index], isOver(&course, sight, at: now) { continue }
-                if isAwake, sights?[index].owner == course.owner { continue }
+                if areAwake, sights?[index].owner == course.owner { continue }
                 guard now - course.since < Self.patience else {
                     ledger.fail("\(course.session) got no other owner: \(course.story)")
                     continue

@@ -6,8 +6,8 @@ enum Trouble: Sendable, CustomStringConvertible {
     case killWorker, stopWorker(milliseconds: Int), replaceWorker
     /// Another that takes the place of one, at the nth time that it comes to a point of its work.
     case killWorkerAt(Place), stopWorkerAt(Place, milliseconds: Int)
-    /// A stopped worker is woken when its successor has claimed, and written nothing yet.
-    case wakeWorkerEarly
+    /// Stopped workers are woken when a successor has claimed, and written nothing yet.
+    case wakeWorkersEarly
     case killIngress, stopIngress(milliseconds: Int), replaceIngress
     case killRedis(awayMilliseconds: Int), restartRedis, pauseRedis(milliseconds: Int), flushScripts
     case killAppServer, killHost, stopHost(milliseconds: Int)
@@ -19,7 +19,7 @@ enum Trouble: Sendable, CustomStringConvertible {
         case .replaceWorker: "SIGTERM worker"
         case .killWorkerAt: "kill -9 worker at a point"
         case .stopWorkerAt: "stop worker at a point"
-        case .wakeWorkerEarly: "wake worker early"
+        case .wakeWorkersEarly: "wake workers early"
         case .killIngress: "kill -9 ingress"
         case .stopIngress: "stop ingress"
         case .replaceIngress: "SIGTERM ingress"
@@ -58,7 +58,7 @@ enum Trouble: Sendable, CustomStringConvertible {
         case 24..<29: .killWorkerAt(place(using: &generator))
         case 29..<31:
             .stopWorkerAt(place(using: &generator), milliseconds: Int.random(in: 500...8000, using: &generator))
-        default: .wakeWorkerEarly
+        default: .wakeWorkersEarly
         }
     }
 

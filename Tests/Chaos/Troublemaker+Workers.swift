@@ -51,44 +51,45 @@ extension Troublemaker {
     }
 
     /// Between a successor's claim and its first write nothing but the token stops a late owner: the revision is still
-    /// the one that it knows. So the heir is stopped there, and everybody else before it could be faster.
-    func wakeWorkerEarly(_ choice: UInt64) async throws {
+    /// the one that it knows. So all workers are stopped until a new one has claimed the first of their sessions, and
+    /// that one stops there while they wake.
+    func wakeWorkersEarly() async throws {
         let fault = try Fault(Trouble.Place(point: .claimAfter, nth: 1), "stop")
         let heir = try await workers.start(fault.environment)
         workers.hold(heir)
-        // By the clock, since nobody takes over within one lease of its own start.
-        try await Task.sleep(for: .milliseconds(3200))
-        await workers.hold(choice) { await wakeEarly($0, fault, heir) }
-        heir.signal(SIGCONT)
-        await heir.terminate()
-        workers.release([heir])
+        defer { workers.release([heir]) }
+        let late = workers.holdAll()
+        let since = ContinuousClock.now
+        for worker in late { worker.signal(SIGSTOP) }
+        var owned: [Workers.Owned] = []
+        for worker in late { owned += await workers.sessions(of: worker.pid) }
+        async let watched: Void = watch.run(owned, since: since, sleepers: late)
+        let isHeld = await fault.victim(within: .seconds(6)) != nil
+        let before = isHeld ? await written(by: heir) : [:]
+        for worker in late { worker.signal(SIGCONT) }
+        if isHeld {
+            // By the clock: long enough for what they had in hand.
+            try await Task.sleep(for: .milliseconds(500))
+            compare(before, await written(by: heir), of: Set(owned.map(\.session)), heir)
+            heir.signal(SIGCONT)
+            workers.retire(heir)
+        } else {
+            await heir.terminate()
+        }
+        workers.release(late)
+        await watched
     }
 
-    private func wakeEarly(_ sleeper: ChildProcess, _ fault: Fault, _ heir: ChildProcess) async {
-        let owned = await workers.sessions(of: sleeper.pid)
-        guard !owned.isEmpty else { return }
-        let since = ContinuousClock.now
-        sleeper.signal(SIGSTOP)
-        async let watched: Void = watch.run(owned, since: since, sleeper: sleeper)
-        // By the clock: a lease renewed just before lapses 2.25 s from here.
-        try? await Task.sleep(for: .milliseconds(1800))
-        let others = workers.holdAll()
-        for other in others { other.signal(SIGSTOP) }
-        if await fault.victim(within: .seconds(3)) != nil {
-            let before = await written(by: heir)
-            sleeper.signal(SIGCONT)
-            try? await Task.sleep(for: .milliseconds(500))
-            let after = await written(by: heir)
-            let held = after.filter { before[$0.key]?.first == $0.value.first && Workers.isStopped(heir.pid) }
-            ledger.wokeEarly(held.count)
-            for (session, state) in held {
-                guard let earlier = before[session], earlier != state else { continue }
-                ledger.fail("\(session): a late owner wrote after its successor's claim: \(earlier) became \(state)")
-            }
+    private func compare(
+        _ before: [String: [String]], _ after: [String: [String]], of owned: Set<String>, _ heir: ChildProcess
+    ) {
+        guard Workers.isStopped(heir.pid) else { return }
+        for (session, earlier) in before where owned.contains(session) {
+            guard let later = after[session], later[0] == earlier[0] else { continue }
+            ledger.wokeEarly()
+            guard later != earlier else { continue }
+            ledger.fail("\(session): a late owner wrote after its successor's claim: \(earlier) became \(later)")
         }
-        for stopped in others + [heir, sleeper] { stopped.signal(SIGCONT) }
-        workers.release(others)
-        await watched
     }
 
     /// The revision, cursor and last event of each session that a worker owns.

@@ -65,7 +65,7 @@ struct Troublemaker: Sendable {
         case .stopWorker(let milliseconds): try await stopWorker(choice, milliseconds)
         case .killWorkerAt(let place): try await killWorker(at: place, choice)
         case .stopWorkerAt(let place, let milliseconds): try await stopWorker(at: place, choice, milliseconds)
-        case .wakeWorkerEarly: try await wakeWorkerEarly(choice)
+        case .wakeWorkersEarly: try await wakeWorkersEarly()
         case .killIngress: try await replaceIngress(choice) { await $0.terminate() }
         case .replaceIngress: try await replaceIngress(choice) { $0.signal(SIGTERM) }
         case .stopIngress(let milliseconds):
@@ -138,7 +138,7 @@ struct Troublemaker: Sendable {
             let owned = milliseconds > 6000 ? await workers.sessions(of: victim.pid) : []
             let since = ContinuousClock.now
             victim.signal(SIGSTOP)
-            async let watched: Void = watch.run(owned, since: since, sleeper: victim)
+            async let watched: Void = watch.run(owned, since: since, sleepers: [victim])
             try await Task.sleep(for: .milliseconds(milliseconds))
             victim.signal(SIGCONT)
             await watched

@@ -69,11 +69,11 @@ final class Workers: Sendable {
         worker.signal(SIGTERM)
     }
 
-    /// Whether any of them runs, is ready and not stopped.
-    var areUp: Bool {
+    /// How many run, are ready and not stopped.
+    var up: Int {
         state.withLockedValue { state in
             state.serving = state.serving.filter { $0.value.isRunning }
-            return state.serving.keys.contains { !Self.isStopped($0) }
+            return state.serving.keys.count { !Self.isStopped($0) }
         }
     }
 
