@@ -161,7 +161,8 @@ struct Chaos {
             starts beyond the first: \(verdict.extraStarts)  events heard: \(verdict.events)
             losses: \(verdict.losses)  duplicates: \(verdict.duplicates)
             take-overs: \(takeOvers.count)  longest with a worker and Redis up: \
-            \(seconds(takeOvers.map(\.counted).max())) s (of all: \(seconds(takeOvers.map(\.whole).max())) s)
+            \(seconds(takeOvers.map(\.counted).max())) s (of all: \(seconds(takeOvers.map(\.whole).max())) s; \
+            \(ledger.missedTakeOvers) seen too late)
             memory: \(memory.courses.map(\.description).joined(separator: ", "))
             redis: \(verdict.redis)
             \(verdict.violations.isEmpty ? "all promises held" : "\(verdict.violations.count) violations")

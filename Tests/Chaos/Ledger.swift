@@ -19,6 +19,8 @@ final class Ledger: Sendable {
         var sent: [String: [String]] = [:]
         var troubles: [String: Int] = [:]
         var takeOvers: [TakeOver] = []
+        /// Those that were seen too late to be measured.
+        var missedTakeOvers = 0
         var clients: [ResumingClient] = []
         /// How often the runtime host of a session was killed.
         var hostDeaths: [String: Int] = [:]
@@ -38,12 +40,14 @@ final class Ledger: Sendable {
     func add(_ client: ResumingClient) { state.withLockedValue { $0.clients.append(client) } }
 
     func redis(isAway: Bool) { state.withLockedValue { $0.redisUpSince = isAway ? nil : .now } }
+    func missedTakeOver() { state.withLockedValue { $0.missedTakeOvers += 1 } }
     func wokeEarly() { state.withLockedValue { $0.wokenEarly += 1 } }
 
     /// A conversation could not go on, or what was seen on the way must not be.
     func fail(_ what: String) { state.withLockedValue { $0.failures.append(what) } }
 
     var redisUpSince: ContinuousClock.Instant? { state.withLockedValue { $0.redisUpSince } }
+    var missedTakeOvers: Int { state.withLockedValue { $0.missedTakeOvers } }
     var wokenEarly: Int { state.withLockedValue { $0.wokenEarly } }
     var failures: [String] { state.withLockedValue { $0.failures } }
     var sent: [String: [String]] { state.withLockedValue { $0.sent } }

@@ -38,8 +38,11 @@ struct TakeOverWatch: Sendable {
         var courses = owned.map { Course(session: $0.session, owner: $0.owner, began: since, since: since) }
         while !courses.isEmpty {
             let areAwake = !sleepers.isEmpty && !sleepers.contains { Workers.isStopped($0.pid) }
+            let asked = ContinuousClock.now
             let sights = try? await look(at: courses.map(\.session))
             let now = ContinuousClock.now
+            // Who looks too seldom can't say when something happened.
+            let isLate = now - asked > .seconds(1)
             let (redisUpSince, isWorkerUp) = (ledger.redisUpSince, workers.up > 0)
             var still: [Course] = []
             for (index, var course) in courses.enumerated() {
@@ -52,7 +55,7 @@ struct TakeOverWatch: Sendable {
                     course.since = now
                 }
                 course.note("with \(workers.up) up")
-                if let sight = sights?[index], isOver(&course, sight, at: now) { continue }
+                if let sight = sights?[index], isOver(&course, sight, at: now, isLate) { continue }
                 if areAwake, sights?[index].owner == course.owner { continue }
                 guard now - course.since < Self.patience else {
                     ledger.fail("\(course.session) got no other owner: \(course.story)")
@@ -65,7 +68,13 @@ struct TakeOverWatch: Sendable {
         }
     }
 
-    private func isOver(_ course: inout Course, _ sight: Sight, at now: ContinuousClock.Instant) -> Bool {
+    private func isOver(
+        _ course: inout Course, _ sight: Sight, at now: ContinuousClock.Instant, _ isLate: Bool
+    ) -> Bool {
+        if isLate, sight.owner != course.owner {
+            ledger.missedTakeOver()
+            return true
+        }
         if let owner = sight.owner, owner != course.owner {
             course.note("claimed by \(owner)")
             ledger.add(

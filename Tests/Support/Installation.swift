@@ -89,7 +89,13 @@ package final class Installation: Sendable {
         let process = try await ChildProcess.start(
             words[0], Array(words.dropFirst()), environment: environment.merging(extra) { $1 })
         processes.withLockedValue { $0.append(process) }
-        try await process.waitForLine(containing: "ready")
+        do {
+            try await process.waitForLine(containing: "ready")
+        } catch {
+            // Nobody knows of it: ready after all, it would go on beside those that are known.
+            await process.terminate()
+            throw error
+        }
         return process
     }
 
