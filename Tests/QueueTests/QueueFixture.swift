@@ -90,10 +90,10 @@ struct QueueFixture: Sendable {
     }
 
     /// As if its owner had been silent for a minute.
-    func age(_ token: FencingToken, of worker: String = "w1") async throws {
+    func age(_ token: FencingToken, of worker: String = "w1", seconds: Int = 60) async throws {
         _ = try await redis.send([
             "XCLAIM", .text(key(of: token.stream)), "workers", .text(worker), "0", .text("\(token.id)"), "IDLE",
-            "60000", "JUSTID",
+            .integer(seconds * 1000), "JUSTID",
         ])
     }
 

@@ -60,7 +60,7 @@ extension SessionQueue {
     /// Shards whose master has been connected for longer than a lease: right after a reconnect nobody has had the
     /// chance to renew.
     ///
-    /// - Parameter start: when this process found a Redis that `hasServedForALease`; connections of before need not wait.
+    /// - Parameter start: when this process found a Redis that `hasServedForALease`: an older connection need not wait.
     package func settledShards(since start: ContinuousClock.Instant? = nil) -> [Int] {
         (0..<keys.shards).filter { shard in
             guard let since = redis.readySince(serving: keys.base(shard)) else { return false }
