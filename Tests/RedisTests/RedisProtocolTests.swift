@@ -78,6 +78,7 @@ struct RedisProtocolTests {
         let client = RedisClient(configuration, name: "log", logger: Logger(label: "log") { _ in recorder })
         try await running([{ try await client.run() }]) {
             await #expect(throws: RedisError.self) { try await client.send(["PING"]) }
+            try await eventually("a complaint") { recorder.lines.withLockedValue { !$0.isEmpty } }
         }
         let lines = recorder.lines.withLockedValue { $0 }
         #expect(lines.count == 1)
