@@ -59,7 +59,7 @@ enum RedisQuestion {
                     return true
                 }
                 group.addTask {
-                    // The limit of the wait beside it, since a Redis that is away says nothing.
+                    // By the clock, since a Redis that is away says nothing: it is the limit of the wait beside it.
                     try await Task.sleep(for: patience)
                     return false
                 }

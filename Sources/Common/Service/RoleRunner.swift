@@ -100,7 +100,7 @@ private struct RoleWatch: Service {
             do {
                 return try await RedisServerCheck.verify(redis)
             } catch is RedisError {
-                // One that loads its data says so at once: without a pause this would be a storm of questions.
+                // By the clock, since one that loads its data refuses at once and announces its end to nobody.
                 try await Task.sleep(for: .milliseconds(200))
             }
         }

@@ -58,7 +58,7 @@ struct EnqueuePipeline: Sendable {
                 outcomes += Array(repeating: batch[failure], count: items.count - outcomes.count)
                 break
             }
-            // Whatever made Redis refuse announces its end to nobody.
+            // By the clock, since whatever made Redis refuse announces its end to nobody.
             try? await Task.sleep(for: pause)
             pause = min(pause * 2, .seconds(1))
         }
