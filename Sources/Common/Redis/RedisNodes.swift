@@ -149,7 +149,7 @@ final class RedisNodes: RedisParty {
             for connector in all {
                 do { _ = try await connector.waitUntilReady(patience: nil) } catch is RedisError {}
             }
-            // By the clock, since only a start waits here, for the first map: too rare for a list of waiters beside the map.
+            // By the clock, since only a start waits here for a first map: too rare for a list of waiters beside it.
             try await Task.sleep(for: .milliseconds(20))
         }
     }
