@@ -30,6 +30,7 @@ extension HostCore {
         endReason = nil
         isOutputAtEnd = false
         isOutputPaused = false
+        isDeaf = false
         memoryKills = MemoryKills.count()
         let handlers = AppServerProcess.Handlers(
             input: InputHandler(self), output: OutputHandler(self), error: ErrorHandler(self))
@@ -131,7 +132,8 @@ extension HostCore {
     }
 
     private func ended(_ process: AppServerProcess, _ reason: String) {
-        endReason = MemoryKills.explain(reason, before: memoryKills, after: MemoryKills.count())
+        let explained = MemoryKills.explain(reason, before: memoryKills, after: MemoryKills.count())
+        endReason = isDeaf ? "it left a request unanswered" : explained
         process.input.close(promise: nil)
         if isOutputAtEnd {
             drainOutput()

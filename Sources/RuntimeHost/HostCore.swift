@@ -39,6 +39,8 @@ final class HostCore: @unchecked Sendable {
     var errorTail = ByteBuffer()
     var log: HostLog
     var isOutputPaused = false
+    /// It was ended for a request that it left unanswered.
+    var isDeaf = false
     /// Why the process ended; set before its last output is read.
     var endReason: String?
     /// When the app-server was started.
@@ -144,6 +146,10 @@ final class HostCore: @unchecked Sendable {
                 channel.writeAndFlush(ByteBuffer()).whenComplete { _ in channel.close(promise: nil) }
             case .write(let bytes): write(bytes)
             case .readContext(let connection): readContext(connection)
+            case .restart:
+                logger.error("the app-server leaves a request unanswered, so it is ended and another is started")
+                isDeaf = true
+                process?.stop()
             case .quit:
                 logger.info("asked to quit")
                 stop()

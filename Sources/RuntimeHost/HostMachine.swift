@@ -17,6 +17,7 @@ struct HostMachine {
         /// To the app-server, a line with its LF.
         case write(ByteBuffer)
         case readContext(Int)
+        case restart
         case quit
     }
 
@@ -71,6 +72,10 @@ struct HostMachine {
         case .forget(let entry):
             passed.forget(entry: entry)
             return []
+        case .restart(let generation, let request):
+            // With a full journal the answer may lie in the pipe.
+            let isDeaf = isUp && generation == self.generation && passed.isAwaited(request) && !journal.isFull
+            return isDeaf ? [.restart] : []
         case .context: return [.readContext(connection)]
         case .quit: return [.quit]
         }

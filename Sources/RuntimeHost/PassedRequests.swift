@@ -29,6 +29,9 @@ struct PassedRequests {
 
     func contains(_ id: String) -> Bool { known[id] != nil }
 
+    /// Passed on in this generation, and its response has not come.
+    func isAwaited(_ id: String) -> Bool { known[id] == false }
+
     /// Notes a request; returns the number that stands for it.
     mutating func pass(request id: String) -> Int {
         remember(id, isAnswered: false)

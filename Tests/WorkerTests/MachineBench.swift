@@ -25,6 +25,8 @@ struct MachineBench {
     /// Lines that reached the runtime, with their request ids, once each.
     var sent: [(requestID: String, message: RPCMessage, generation: String)] = []
     var asksContext = 0
+    /// The requests for whose answers the app-server was given up.
+    var givenUp: [String] = []
     var sequence = 0
     private var nextID: UInt64 = 1
     private var answered: Set<String> = []
@@ -172,6 +174,7 @@ struct MachineBench {
             guard let message = try? RPCMessage(line) else { return }
             if !sent.contains(where: { $0.requestID == requestID }) { sent.append((requestID, message, generation)) }
         case .context: asksContext += 1
+        case .restart(_, let request): givenUp.append(request)
         default: break
         }
     }

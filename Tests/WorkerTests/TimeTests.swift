@@ -97,6 +97,34 @@ struct TimeTests {
         #expect(bench.sent.last?.message.method == "thread/turns/list")
     }
 
+    @Test("gives up an app-server that leaves a request unanswered: its record within two minutes, a start later")
+    func unanswered() {
+        var bench = running()
+        bench.pass(.seconds(901))
+        let record = bench.sent.last
+        #expect(record?.message.method == "thread/turns/list")
+        bench.pass(.seconds(119))
+        #expect(bench.givenUp.isEmpty)
+        bench.pass(.seconds(2))
+        #expect(bench.givenUp == [record?.requestID])
+        bench.pass(.seconds(2))
+        #expect(bench.givenUp.count == 1)
+        bench.restart(to: "aaaaaaaa.2")
+        let resume = bench.sent.last
+        #expect(resume?.message.method == "thread/resume")
+        bench.pass(.seconds(890))
+        #expect(bench.givenUp.count == 1)
+        bench.pass(.seconds(20))
+        #expect(bench.givenUp.last == resume?.requestID)
+        // It died twice with this turn in hand.
+        bench.restart(to: "aaaaaaaa.3")
+        bench.respond("thread/resume", "{}")
+        bench.respond("thread/turns/list", #"{"data":[]}"#)
+        #expect(bench.buried.count == 1)
+        #expect(bench.outbox.count == 1)
+        #expect(bench.inbox.isEmpty)
+    }
+
     @Test("ends a turn that the record ends, and passes no second end on")
     func endsFromRecord() {
         var bench = running()

@@ -15,6 +15,8 @@ package enum WorkerFrame: Sendable {
     case acknowledge(sequence: Int)
     /// An inbox entry is settled: its request ids won't come again.
     case forget(entry: String)
+    /// Ends the app-server, and another starts, if it still owes the answer to a request.
+    case restart(generation: String, unanswered: String)
     /// Asks for the workspace's context files.
     case context
     /// Stops the app-server, then the host exits.

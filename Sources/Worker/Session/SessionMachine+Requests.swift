@@ -16,6 +16,7 @@ extension SessionMachine {
         }
         guard runtime.isUp, let generation = runtime.current, let line = line(for: lane, row) else { return }
         laneRequests[row.requestID] = key
+        lastSign[key] = now
         if key == accused { trialSince = now }
         sends.append(.send(generation: generation, requestID: row.requestID, line: line))
     }

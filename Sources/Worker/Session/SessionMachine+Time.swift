@@ -20,7 +20,8 @@ extension SessionMachine {
     }
 
     private mutating func checkTurn(_ key: String) {
-        guard let row = lanes[key]?.row, row.step == .running, runtime.isUp else { return }
+        guard let row = lanes[key]?.row, runtime.isUp else { return }
+        guard row.step == .running else { return checkAnswer(key, row) }
         if let since = idleSince[key], now - since > idleGrace {
             idleSince[key] = nil
             with(key) { $0.checkUp() }
@@ -38,6 +39,18 @@ extension SessionMachine {
         }
         let isAsking = pending.values.contains { $0.thread == row.thread }
         if now - sign > settings.stuckTurnTimeout, !isAsking, row.commands.isEmpty { with(key) { $0.checkUp() } }
+    }
+
+    /// An app-server that leaves the gateway's own request unanswered would hold the thread for ever.
+    private mutating func checkAnswer(_ key: String, _ row: LaneRow) {
+        // A look into the record is never long in coming; a start may wait for the runtime's own tools.
+        let limit = settings.stuckTurnTimeout
+        let patience = row.step == .readRecord ? min(settings.requestTimeout, limit) : limit
+        guard laneRequests[row.requestID] == key, let sign = lastSign[key], now - sign > patience,
+            let generation = runtime.current
+        else { return }
+        lastSign[key] = now
+        sends.append(.restart(generation: generation, unanswered: row.requestID))
     }
 
     /// The host could not start the app-server, and says so each time. It goes on trying; what waits hears of it after

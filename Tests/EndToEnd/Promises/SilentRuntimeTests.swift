@@ -1,6 +1,7 @@
 import ArgusAppServer
 import ArgusCore
 import ArgusTestSupport
+import Foundation
 import Testing
 
 @Suite("Promise 10: a silent runtime", .timeLimit(.minutes(5)))
@@ -42,6 +43,29 @@ struct SilentRuntimeTests {
             #expect(tape.heard("turn/started").count == 2)
             #expect(try await installation.outbox("b").first?.text.contains("behind it") == true)
             #expect(try await installation.outbox("b").count == 1)
+            #expect(try await installation.deadLetters().isEmpty)
+        }
+    }
+
+    @Test("An app-server whose output stalls is ended, and its turn is recovered by another")
+    func stalls() async throws {
+        let environment = ["ARGUS_STUCK_TURN_TIMEOUT_S": "2"]
+        try await Installation.with(environment: environment) { installation, ingress in
+            let tape = try await EventTape.attach(ingress)
+            try await tape.enqueue("long !chunks=20 !chunkdelay=100", chat: "a")
+            try await tape.until("turn/started")
+            let stalled = try #require(installation.pids(running: "demo-runtime").first)
+            kill(stalled, SIGSTOP)
+            try await tape.enqueue("behind it", chat: "b")
+            let restarted = try await tape.until("argus/runtime/restarted", within: .seconds(30))
+            #expect(restarted.params?["reason"]?.string == "it left a request unanswered")
+            try await eventually(within: .seconds(30), "both replies") {
+                let replies = try await [installation.outbox("a"), installation.outbox("b")]
+                return replies.allSatisfy { !$0.isEmpty }
+            }
+            #expect(try await installation.outbox("a").map(\.kind) == ["reply"])
+            #expect(try await installation.outbox("a").first?.text.contains("long") == true)
+            #expect(try await installation.outbox("b").map(\.kind) == ["reply"])
             #expect(try await installation.deadLetters().isEmpty)
         }
     }
