@@ -1,7 +1,7 @@
 import Foundation
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 
 /// An HTTP/1.1 server that answers as told, faults included, on a free port of the loopback interface.
 package struct FakeHTTPServer: Sendable {
@@ -25,7 +25,6 @@ package struct FakeHTTPServer: Sendable {
     }
 
     package typealias Handler = @Sendable (Request) async -> Answer
-    private typealias Connection = NIOAsyncChannel<HTTPServerRequestPart, ByteBuffer>
 
     package let port: Int
     package var url: String { "http://127.0.0.1:\(port)" }
@@ -34,49 +33,20 @@ package struct FakeHTTPServer: Sendable {
     package static func with<Result>(
         _ handler: @escaping Handler, _ body: (FakeHTTPServer) async throws -> Result
     ) async throws -> Result {
-        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .serverChannelOption(.backlog, value: 256)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .bind(host: "127.0.0.1", port: 0) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(ByteToMessageHandler(HTTPRequestDecoder()))
-                    return try Connection(wrappingChannelSynchronously: channel)
-                }
+        let connections = NIOLockedValueBox(0)
+        let listener = try await HTTPListener()
+        return try await listener.serve { connection in
+            let number = connections.withLockedValue { count in
+                count += 1
+                return count
             }
-        let server = FakeHTTPServer(port: listener.channel.localAddress?.port ?? 0)
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await accept(listener, handler) }
-            let result: Swift.Result<Result, any Error>
-            do {
-                result = .success(try await body(server))
-            } catch {
-                result = .failure(error)
-            }
-            // Closed, not cancelled: NIO stops the process when a connection was accepted and never taken.
-            try? await listener.channel.close()
-            try? await group.waitForAll()
-            return try result.get()
+            try await serve(connection, number, handler)
+        } while: {
+            try await body(FakeHTTPServer(port: listener.port))
         }
     }
 
-    private static func accept(_ listener: NIOAsyncChannel<Connection, Never>, _ handler: @escaping Handler)
-        async throws
-    {
-        try await listener.executeThenClose { connections in
-            try await withThrowingDiscardingTaskGroup { group in
-                var count = 0
-                for try await connection in connections {
-                    count += 1
-                    let number = count
-                    // The end of one connection is no matter of the others.
-                    group.addTask { try? await serve(connection, number, handler) }
-                }
-                group.cancelAll()
-            }
-        }
-    }
-
-    private static func serve(_ connection: Connection, _ number: Int, _ handler: Handler) async throws {
+    private static func serve(_ connection: HTTPListener.Connection, _ number: Int, _ handler: Handler) async throws {
         let channel = connection.channel
         try await connection.executeThenClose { inbound, outbound in
             var head: HTTPRequestHead?

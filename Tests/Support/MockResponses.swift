@@ -33,21 +33,13 @@ package final class MockResponses: Sendable {
 
     /// Serves while `body` runs.
     package static func with<Result>(_ body: (MockResponses) async throws -> Result) async throws -> Result {
-        let listener = try await MockResponsesConnection.listen()
-        let mock = MockResponses(port: listener.channel.localAddress?.port ?? 0)
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await MockResponsesConnection.accept(listener, mock) }
-            let result: Swift.Result<Result, any Error>
-            do {
-                result = .success(try await body(mock))
-            } catch {
-                result = .failure(error)
-            }
-            mock.end()
-            // Closed, not cancelled: NIO stops the process when a connection was accepted and never taken.
-            try? await listener.channel.close()
-            try? await group.waitForAll()
-            return try result.get()
+        let listener = try await HTTPListener()
+        let mock = MockResponses(port: listener.port)
+        return try await listener.serve { connection in
+            try await MockResponsesConnection.serve(connection, mock)
+        } while: {
+            defer { mock.end() }
+            return try await body(mock)
         }
     }
 

@@ -2,37 +2,12 @@ import ArgusCore
 import Foundation
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 
 /// One connection to the mock: HTTP/1.1, one request, one answer of server-sent events.
 enum MockResponsesConnection {
-    typealias Connection = NIOAsyncChannel<HTTPServerRequestPart, ByteBuffer>
     private typealias Writer = NIOAsyncChannelOutboundWriter<ByteBuffer>
 
-    static func listen() async throws -> NIOAsyncChannel<Connection, Never> {
-        try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .bind(host: "127.0.0.1", port: 0) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(ByteToMessageHandler(HTTPRequestDecoder()))
-                    return try Connection(wrappingChannelSynchronously: channel)
-                }
-            }
-    }
-
-    static func accept(_ listener: NIOAsyncChannel<Connection, Never>, _ mock: MockResponses) async throws {
-        try await listener.executeThenClose { connections in
-            try await withThrowingDiscardingTaskGroup { group in
-                for try await connection in connections {
-                    // The end of one connection is no matter of the others.
-                    group.addTask { try? await serve(connection, mock) }
-                }
-                group.cancelAll()
-            }
-        }
-    }
-
-    private static func serve(_ connection: Connection, _ mock: MockResponses) async throws {
+    static func serve(_ connection: HTTPListener.Connection, _ mock: MockResponses) async throws {
         try await connection.executeThenClose { inbound, outbound in
             var head: HTTPRequestHead?
             var body = ByteBuffer()

@@ -54,23 +54,26 @@ package struct MetricsListener: ReadyService {
         try? await cancelWhenGracefulShutdown {
             try await server.executeThenClose { connections in
                 try await withThrowingDiscardingTaskGroup { group in
-                    for try await connection in connections { group.addTask { await serve(connection) } }
+                    for try await channel in connections { group.addTask { try? await serve(channel) } }
                 }
             }
         }
     }
 
-    private func listen() async throws -> NIOAsyncChannel<Connection, Never> {
+    /// Connections come as plain channels that read nothing yet: NIO ends the process over an async channel that nobody
+    /// takes, as one that comes while the role stops.
+    private func listen() async throws -> NIOAsyncChannel<any Channel, Never> {
         do {
             return try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .childChannelOption(.autoRead, value: false)
                 .bind(host: address.host, port: address.port) { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.configureHTTPServerPipeline()
                         channel.eventLoop.assumeIsolated().scheduleTask(in: Self.patience) {
                             channel.close(promise: nil)
                         }
-                        return try Connection(wrappingChannelSynchronously: channel)
+                        return channel
                     }
                 }
         } catch {
@@ -81,11 +84,15 @@ package struct MetricsListener: ReadyService {
         }
     }
 
-    private func serve(_ connection: Connection) async {
+    private func serve(_ channel: any Channel) async throws {
         open.add(1)
         defer { open.add(-1) }
         let isWelcome = open.value <= Self.connectionLimit
-        try? await connection.executeThenClose { inbound, outbound in
+        let connection = try await channel.eventLoop.submit {
+            try Connection(wrappingChannelSynchronously: channel)
+        }.get()
+        _ = channel.setOption(.autoRead, value: true)
+        try await connection.executeThenClose { inbound, outbound in
             for try await part in inbound {
                 guard isWelcome, case .head(let head) = part else { return }
                 try await answer(head, outbound)
