@@ -52,10 +52,10 @@ extension Installation {
         return entry?.array?.first?.text.flatMap { StreamID($0) } ?? .zero
     }
 
-    /// What waits for delivery to a chat of the channel `test`, which nobody serves: so all that was ever said to it.
-    package func outbox(_ chat: String) async throws -> [Reply] {
+    /// What waits for delivery to a chat. Nobody serves the channel `test`: there it is all that was ever said to it.
+    package func outbox(_ chat: String, _ channel: String = "test") async throws -> [Reply] {
         var found: [(id: StreamID, fields: [String: String])] = []
-        for shard in 0..<shards { found += try await entries("argus:{\(shard)}:outbox:test:\(chat)") }
+        for shard in 0..<shards { found += try await entries("argus:{\(shard)}:outbox:\(channel):\(chat)") }
         return found.compactMap { entry in
             guard let body = entry.fields["body"], let json = try? JSONSlice.parse(body) else { return nil }
             return Reply(kind: json["kind"]?.string ?? "", text: json["text"]?.string ?? "")

@@ -11,7 +11,8 @@ struct TelegramShutdownTests {
     @Test("A reply on its way is finished, the rest goes to the next process without a note")
     func graceful() async throws {
         let telegram = FakeTelegram()
-        telegram.fail("sendMessage", .slow(.milliseconds(500)))
+        // Long enough for the stop to come in between on a busy machine.
+        telegram.fail("sendMessage", .slow(.seconds(3)))
         try await TelegramHarness.with(telegram, processes: 0) { harness in
             for text in ["a", "b"] { try await harness.reply(text, to: "42") }
             let group = ServiceGroup(services: harness.services("first"), logger: .quiet)
