@@ -3,7 +3,7 @@ import ArgusTestSupport
 import Foundation
 
 /// Measures how long sessions are without an owner that works: counted anew from each moment at which no worker was up,
-/// or Redis was away.
+/// or Redis was away, and from the next death: of a worker to which the session had been handed, before it claimed.
 struct TakeOverWatch: Sendable {
     /// Of which a worker and Redis were up all along.
     static let promised = Duration.seconds(5)
@@ -19,6 +19,7 @@ struct TakeOverWatch: Sendable {
         let began: ContinuousClock.Instant
         var since: ContinuousClock.Instant
         var story: [String] = []
+        var struck: Set<String> = []
 
         /// Not again what was noted at one of the last looks.
         mutating func note(_ what: String) {
@@ -31,6 +32,7 @@ struct TakeOverWatch: Sendable {
         let ready: String?
         let owner: String?
         let delayedUntil: String?
+        var struckHolder: String?
     }
 
     /// - Parameter sleepers: the owners of `owned` where they are not dead: awake, they may be their owners still.
@@ -85,6 +87,10 @@ struct TakeOverWatch: Sendable {
         }
         if let ready = sight.ready {
             course.note("is \(ready) \(sight.owner == nil ? "without" : "with") an owner")
+            if let holder = sight.struckHolder, course.struck.insert(holder).inserted {
+                course.note("was handed to \(holder), which is struck")
+                course.since = now
+            }
         } else if sight.delayedUntil != nil {
             // As promised, after several owners that died without getting anything done.
             course.note("is put off")
@@ -99,12 +105,17 @@ struct TakeOverWatch: Sendable {
         let commands: [[RedisArgument]] = sessions.map {
             ["HMGET", .text(installation.key("session", of: $0)), "ready", "owner", "delayedUntil"]
         }
-        return try await installation.redis.withClient { client in
+        var sights = try await installation.redis.withClient { client in
             try await client.pipeline(commands).map { reply in
                 let fields = (reply.array ?? []).map(\.text)
                 guard fields.count == 3 else { throw NotInTime("\(reply)") }
                 return Sight(ready: fields[0], owner: fields[1], delayedUntil: fields[2])
             }
         }
+        for (index, session) in sessions.enumerated() where sights[index].owner == nil {
+            guard let ready = sights[index].ready else { continue }
+            sights[index].struckHolder = try await workers.struckHolder(of: session, ready)
+        }
+        return sights
     }
 }

@@ -77,9 +77,12 @@ final class Workers: Sendable {
         }
     }
 
-    static func isStopped(_ pid: pid_t) -> Bool {
+    static func isStopped(_ pid: pid_t) -> Bool { state(of: pid) == "T" }
+
+    /// By the system's letter: nil if there is no such process.
+    private static func state(of pid: pid_t) -> Substring? {
         let text = (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)) ?? ""
-        return text.split(separator: ")").last?.split(separator: " ").first == "T"
+        return text.split(separator: ")").last?.split(separator: " ").first
     }
 
     /// Also of one that has just died: what it said of itself in Redis stays a few seconds.
@@ -93,5 +96,19 @@ final class Workers: Sendable {
             owned.append(Owned(session: session, owner: owner))
         }
         return owned
+    }
+
+    /// The worker to which a session without an owner was handed, if that one is dead or stopped.
+    /// - Parameter ready: the session's field: a stream's name and an entry of it.
+    func struckHolder(of session: String, _ ready: String) async throws -> String? {
+        let parts = ready.split(separator: "|").map(String.init)
+        guard parts.count == 2 else { return nil }
+        let stream = installation.key(parts[0], of: session).dropLast(session.count) + "default"
+        let pending = try await installation.redis.command(
+            "XPENDING", .text(String(stream)), "workers", .text(parts[1]), .text(parts[1]), 1)
+        guard let holder = pending.array?.first?.array?.dropFirst().first?.text else { return nil }
+        let pid = try await installation.redis.command("HGET", .text("argus:worker:\(holder)"), "pid").int
+        let letter = pid.flatMap { Self.state(of: pid_t($0)) }
+        return ["T", "Z", nil].contains(letter) ? holder : nil
     }
 }
