@@ -30,7 +30,7 @@ extension HostCore {
         endReason = nil
         isOutputAtEnd = false
         isOutputPaused = false
-        isDeaf = false
+        deafReason = nil
         memoryKills = MemoryKills.count()
         let handlers = AppServerProcess.Handlers(
             input: InputHandler(self), output: OutputHandler(self), error: ErrorHandler(self))
@@ -132,8 +132,7 @@ extension HostCore {
     }
 
     private func ended(_ process: AppServerProcess, _ reason: String) {
-        let explained = MemoryKills.explain(reason, before: memoryKills, after: MemoryKills.count())
-        endReason = isDeaf ? "it left a request unanswered" : explained
+        endReason = deafReason ?? MemoryKills.explain(reason, before: memoryKills, after: MemoryKills.count())
         process.input.close(promise: nil)
         if isOutputAtEnd {
             drainOutput()

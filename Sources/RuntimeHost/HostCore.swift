@@ -39,8 +39,8 @@ final class HostCore: @unchecked Sendable {
     var errorTail = ByteBuffer()
     var log: HostLog
     var isOutputPaused = false
-    /// It was ended for a request that it left unanswered.
-    var isDeaf = false
+    /// Why it was ended, where the host did it.
+    var deafReason: String?
     /// Why the process ended; set before its last output is read.
     var endReason: String?
     /// When the app-server was started.
@@ -76,7 +76,8 @@ final class HostCore: @unchecked Sendable {
         loop.preconditionInEventLoop()
         let isInit = getpid() == 1
         ticking = loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
-            self.machine.expire(now: Self.now)
+            let isInputFull = self.process.map { !$0.input.isWritable } ?? false
+            self.perform(self.machine.tick(now: Self.now, isInputFull: isInputFull))
             self.log.bound()
             if !self.files.areInPlace {
                 self.logger.warning("the files of this session were removed, so its runtime host ends")
@@ -146,9 +147,11 @@ final class HostCore: @unchecked Sendable {
                 channel.writeAndFlush(ByteBuffer()).whenComplete { _ in channel.close(promise: nil) }
             case .write(let bytes): write(bytes)
             case .readContext(let connection): readContext(connection)
-            case .restart:
-                logger.error("the app-server leaves a request unanswered, so it is ended and another is started")
-                isDeaf = true
+            case .restart(let reason):
+                guard !isStopping else { continue }
+                logger.error(
+                    "the app-server is deaf, so it is ended and another starts", metadata: ["sign": "\(reason)"])
+                deafReason = reason
                 process?.stop()
             case .quit:
                 logger.info("asked to quit")

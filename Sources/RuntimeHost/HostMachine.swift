@@ -17,7 +17,8 @@ struct HostMachine {
         /// To the app-server, a line with its LF.
         case write(ByteBuffer)
         case readContext(Int)
-        case restart
+        /// It is deaf: another one is to start.
+        case restart(reason: String)
         case quit
     }
 
@@ -36,6 +37,7 @@ struct HostMachine {
     private(set) var generation: String
     private(set) var isUp = false
     private var controller: Controller?
+    private var deafness = Deafness()
     private var initialize = "null"
     private var process = 0
     /// Why the generation before this one ended.
@@ -73,9 +75,8 @@ struct HostMachine {
             passed.forget(entry: entry)
             return []
         case .restart(let generation, let request):
-            // With a full journal the answer may lie in the pipe.
-            let isDeaf = isUp && generation == self.generation && passed.isAwaited(request) && !journal.isFull
-            return isDeaf ? [.restart] : []
+            if generation == self.generation { deafness.doubt(request) }
+            return []
         case .context: return [.readContext(connection)]
         case .quit: return [.quit]
         }
@@ -224,6 +225,7 @@ struct HostMachine {
     /// The app-server has died, after it had started.
     mutating func ended(reason: String) {
         isUp = false
+        deafness = Deafness()
         lastEnd = reason
         lastFailure = reason
         let failure = RPCMessage.failure(id: "0", code: -32000, message: "runtime restarted")
@@ -239,7 +241,16 @@ struct HostMachine {
         return [.send(controller.connection, HostFrame.cannotStart(reason: reason).encoded)]
     }
 
-    mutating func expire(now: Int) {
+    /// Once a second.
+    mutating func tick(now: Int, isInputFull: Bool) -> [Action] {
         journal.expire(now: now)
+        // With a full journal, what the app-server says stays in its pipe.
+        guard isUp, !journal.isFull else {
+            deafness = Deafness()
+            return []
+        }
+        guard let reason = deafness.tick(isInputFull: isInputFull, isAwaited: passed.isAwaited) else { return [] }
+        deafness = Deafness()
+        return [.restart(reason: reason)]
     }
 }

@@ -61,7 +61,7 @@ struct HostMachineRandomTests {
         case 13..<15: respond(&world)
         case 15..<18: deliver(&world, all: false)
         case 18: takeOver(&world, all: false)
-        default: world.machine.expire(now: world.now)
+        default: _ = world.machine.tick(now: world.now, isInputFull: false)
         }
     }
 

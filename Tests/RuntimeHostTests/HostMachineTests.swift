@@ -97,25 +97,6 @@ struct HostMachineTests {
         }
     }
 
-    @Test("The app-server is ended for a request only while it owes the answer to it, in this life")
-    func restart() throws {
-        var machine = try Self.machine(.mine, .up)
-        func ask(_ generation: String, _ request: String) -> [HostMachine.Action] {
-            machine.receive(.restart(generation: generation, unanswered: request), from: Self.mine, now: 0) { _ in }
-        }
-        let line = RPCMessage.request(id: "1", method: "m", params: [:])
-        _ = machine.receive(
-            .send(generation: "00000001.1", requestID: "a.1", line: line), from: Self.mine, now: 0
-        ) { _ in }
-        #expect(ask("00000001.1", "a.2") == [])
-        #expect(ask("00000001.0", "a.1") == [])
-        #expect(ask("00000001.1", "a.1") == [.restart])
-        machine.output(.line(ByteBuffer(string: #"{"id":1,"result":{}}"#)))
-        #expect(ask("00000001.1", "a.1") == [])
-        machine.ended(reason: "it left a request unanswered")
-        #expect(ask("00000001.1", "a.1") == [])
-    }
-
     @Test("A line for another generation and a line that is no message are not passed on")
     func notPassed() throws {
         var machine = try Self.machine(.mine, .up)

@@ -17,18 +17,36 @@ struct TimeTests {
         return bench
     }
 
-    @Test("interrupts a turn that is too old again and again, until it ends")
+    @Test("interrupts a turn that is too old every two minutes until it ends, and gives up who does not answer that")
     func turnMax() {
         var bench = running()
+        let item = #"{"type":"commandExecution","id":"c1","processId":"77"}"#
+        bench.line(#"{"method":"item/started","params":{"threadId":"t1","item":\#(item)}}"#)
         bench.machine.wallClock = Int(bench.machine.settings.turnMax.components.seconds + 1) * 1000
-        for _ in 1...3 {
+        for _ in 1...26 {
             bench.machine.wallClock += 10_000
             bench.pass(.seconds(10))
         }
-        #expect(bench.sent.count { $0.message.method == "turn/interrupt" } == 3)
+        let interrupts = bench.sent.filter { $0.message.method == "turn/interrupt" }.map(\.requestID)
+        #expect(interrupts.count == 3)
+        #expect(Set(bench.givenUp) == Set(interrupts.prefix(2)))
         bench.complete("u1", status: "interrupted")
-        bench.pass(.seconds(10))
+        bench.pass(.seconds(130))
         #expect(bench.sent.count { $0.message.method == "turn/interrupt" } == 3)
+    }
+
+    @Test("interrupts each of the turns that clients began otherwise")
+    func foreignTurns() {
+        var bench = MachineBench()
+        bench.linkUp()
+        for thread in ["t1", "t2"] {
+            bench.machine.wallClock += 1
+            bench.line(#"{"method":"turn/started","params":{"threadId":"\#(thread)","turn":{"id":"u-\#(thread)"}}}"#)
+        }
+        bench.machine.wallClock += Int(bench.machine.settings.turnMax.components.seconds + 1) * 1000
+        bench.pass(.seconds(10))
+        let interrupts = bench.sent.filter { $0.message.method == "turn/interrupt" }
+        #expect(interrupts.compactMap { $0.message.params?["turnId"]?.string } == ["u-t1", "u-t2"])
     }
 
     @Test("says at the third failure that the app-server cannot be started, and why")

@@ -15,7 +15,7 @@ package enum WorkerFrame: Sendable {
     case acknowledge(sequence: Int)
     /// An inbox entry is settled: its request ids won't come again.
     case forget(entry: String)
-    /// Ends the app-server, and another starts, if it still owes the answer to a request.
+    /// The answer to a request is overdue: if it does not come soon, the app-server is ended and another starts.
     case restart(generation: String, unanswered: String)
     /// Asks for the workspace's context files.
     case context

@@ -109,8 +109,15 @@ extension SessionMachine {
         guard runtime.isUp, let generation = runtime.current, let row = lanes[key]?.row, let thread = row.thread,
             let turn = row.turn
         else { return }
-        let id = "\(row.entries.first ?? .zero).\(row.attempt).\(tag)"
-        sends.append(.send(generation: generation, requestID: id, line: interruptLine(thread: thread, turn: turn)))
+        let line = interruptLine(thread: thread, turn: turn)
+        sends.append(.send(generation: generation, requestID: interruptID(row, tag), line: line))
+    }
+
+    func interruptID(_ row: LaneRow, _ tag: String) -> String {
+        // A turn that a client began otherwise than by an input has none.
+        let origin =
+            row.entries.first ?? StreamID(milliseconds: UInt64(clamping: row.startedAtMilliseconds), sequence: 0)
+        return "\(origin).\(row.attempt).\(tag)"
     }
 
     // MARK: Answers of the runtime

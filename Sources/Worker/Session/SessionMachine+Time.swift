@@ -7,6 +7,7 @@ import NIOCore
 extension SessionMachine {
     /// How long a thread may be idle without the `turn/completed` it owes before its record is asked.
     private var idleGrace: Duration { .seconds(5) }
+
     package mutating func tick() {
         for call in calls.values.sorted(by: { $0.entry < $1.entry }) where call.deadline <= now {
             guard call.isPassedOn || call.kind == .interrupt else { continue }
@@ -20,8 +21,12 @@ extension SessionMachine {
     }
 
     private mutating func checkTurn(_ key: String) {
-        guard let row = lanes[key]?.row, runtime.isUp else { return }
-        guard row.step == .running else { return checkAnswer(key, row) }
+        guard let lane = lanes[key], let row = lane.row, runtime.isUp else { return }
+        let isAsking = pending.values.contains { $0.thread == row.thread }
+        guard row.step == .running else {
+            if !isAsking { checkAnswer(key, row, isCheckup: lane.isCheckup) }
+            return
+        }
         if let since = idleSince[key], now - since > idleGrace {
             idleSince[key] = nil
             with(key) { $0.checkUp() }
@@ -30,27 +35,31 @@ extension SessionMachine {
         guard let sign = lastSign[key] else { return }
         // A look into the record counts as a sign, so with a short timeout there is never a longer silence than that.
         let silence = min(idleGrace, settings.stuckTurnTimeout / 2)
-        if wallClock - row.startedAtMilliseconds > Int(settings.turnMax.components.seconds) * 1000, now - sign > silence
-        {
+        let surplus = Duration.milliseconds(wallClock - row.startedAtMilliseconds) - settings.turnMax
+        if surplus > .zero, now - sign > silence {
             lastSign[key] = now
-            // One that was not obeyed is repeated.
-            interruptTurn(of: key, "max-\(wallClock)")
+            // One that was not obeyed is repeated. Who does not even answer it serves nobody.
+            let round = Int(surplus / settings.requestTimeout)
+            interruptTurn(of: key, "max-\(round)")
+            if round > 0 { giveUp(interruptID(row, "max-\(round - 1)")) }
             return
         }
-        let isAsking = pending.values.contains { $0.thread == row.thread }
         if now - sign > settings.stuckTurnTimeout, !isAsking, row.commands.isEmpty { with(key) { $0.checkUp() } }
     }
 
     /// An app-server that leaves the gateway's own request unanswered would hold the thread for ever.
-    private mutating func checkAnswer(_ key: String, _ row: LaneRow) {
-        // A look into the record is never long in coming; a start may wait for the runtime's own tools.
-        let limit = settings.stuckTurnTimeout
-        let patience = row.step == .readRecord ? min(settings.requestTimeout, limit) : limit
-        guard laneRequests[row.requestID] == key, let sign = lastSign[key], now - sign > patience,
-            let generation = runtime.current
-        else { return }
+    private mutating func checkAnswer(_ key: String, _ row: LaneRow, isCheckup: Bool) {
+        let (timeout, limit) = (settings.requestTimeout, settings.stuckTurnTimeout)
+        // A start may wait for the runtime's own tools; a look into the record is never long in coming.
+        let patience = isCheckup ? min(timeout, limit) : max(timeout, limit)
+        guard laneRequests[row.requestID] == key, let sign = lastSign[key], now - sign > patience else { return }
         lastSign[key] = now
-        sends.append(.restart(generation: generation, unanswered: row.requestID))
+        giveUp(row.requestID)
+    }
+
+    private mutating func giveUp(_ request: String) {
+        guard let generation = runtime.current else { return }
+        sends.append(.restart(generation: generation, unanswered: request))
     }
 
     /// The host could not start the app-server, and says so each time. It goes on trying; what waits hears of it after

@@ -58,7 +58,8 @@ struct SilentRuntimeTests {
             kill(stalled, SIGSTOP)
             try await tape.enqueue("behind it", chat: "b")
             let restarted = try await tape.until("argus/runtime/restarted", within: .seconds(30))
-            #expect(restarted.params?["reason"]?.string == "it left a request unanswered")
+            let reason = restarted.params?["reason"]?.string ?? ""
+            #expect(reason.hasPrefix("it left request") && reason.hasSuffix("unanswered"))
             try await eventually(within: .seconds(30), "both replies") {
                 let replies = try await [installation.outbox("a"), installation.outbox("b")]
                 return replies.allSatisfy { !$0.isEmpty }
