@@ -70,7 +70,7 @@ enum RedisQuestion {
                         "Redis at \(configuration.redis) does not answer. Is `argus up` running, and is this its home "
                             + "(--home)? Otherwise name its Redis with --redis-url")
                 }
-                try await body(SessionQueue(redis: client, keys: keys), configuration)
+                try await body(SessionQueue(redis: client, keys: keys).asInstalled(), configuration)
             }
         } catch {
             StandardError.write("argus: \(error)")

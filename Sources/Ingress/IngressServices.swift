@@ -42,7 +42,8 @@ package enum IngressServices {
             settings: settings, host: configuration.host, port: configuration.port, bound: bound, logger: logger)
         let telegram = TelegramServices.make(
             configuration, queue: queue, redis: redis, ingress: ingress, deliveries: metrics.deliveries, logger: logger)
-        return [redis, subscriber] + (replicas.map { [$0] } ?? []) + [presence, feeds] + telegram + [server]
+        let start = StartCheck { try await queue.verifyShards() }
+        return [redis, start, subscriber] + (replicas.map { [$0] } ?? []) + [presence, feeds] + telegram + [server]
     }
 
     private static func limits(_ configuration: Configuration) -> QueueLimits {

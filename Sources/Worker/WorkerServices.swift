@@ -43,7 +43,8 @@ package enum WorkerServices {
         let listener = MetricsListener.make(configuration.metricsAddress, logger: logger) { [configuration] in
             metrics.text(owned: owners.count, reconnects: configuration.redis.outage.reconnects)
         }
-        return [redis] + ready.services + [subscriber] + listener + [
+        let start = StartCheck { try await queue.verifyShards() }
+        return [redis, start] + ready.services + [subscriber] + listener + [
             ArgusService.Presence(
                 role: "worker", id: worker, prefix: configuration.redisPrefix, redis: redis, logger: logger,
                 fields: { [("pool", configuration.pool), ("sessions", "\(owners.count)")] }),

@@ -59,6 +59,8 @@ package struct QueueKeys: Sendable {
     package var defaultSession: String { "\(prefix):default" }
     /// A random id, the same for as long as this Redis keeps its data.
     package var installation: String { "\(prefix):installation" }
+    /// How many shards its sessions are spread over.
+    package var shardCount: String { "\(prefix):shards" }
     /// What session tokens are signed with. Deleted, all of them are void.
     package var tokenKey: String { "\(prefix):tokenkey" }
     /// The presence of a worker.

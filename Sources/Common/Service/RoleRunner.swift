@@ -31,8 +31,7 @@ package enum RoleRunner {
     ) async -> Int32 {
         // A reader that went away is an error of the write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
-        let watch = RoleWatch(
-            services: services.compactMap { $0 as? any ReadyService }, stopLimit: stopLimit, logger: logger)
+        let watch = RoleWatch(services: services, stopLimit: stopLimit, logger: logger)
         defer { watch.hasStopped.withLockedValue { $0 = true } }
         let whenDone: ServiceGroupConfiguration.ServiceConfiguration.TerminationBehavior =
             endsWithServices ? .gracefullyShutdownGroup : .cancelGroup
@@ -66,7 +65,7 @@ package enum RoleRunner {
 
 /// Says `ready`, and bounds the stop. Last in its group, so the first to learn of a stop.
 private struct RoleWatch: Service {
-    let services: [any ReadyService]
+    let services: [any Service]
     let stopLimit: Duration
     let logger: Logger
     let hasStopped = NIOLockedValueBox(false)
@@ -86,8 +85,9 @@ private struct RoleWatch: Service {
 
     private func announce() async throws {
         for service in services {
-            try await service.waitUntilReady()
-            if let redis = service as? RedisClient { try await verify(redis) }
+            try await (service as? any ReadyService)?.waitUntilReady()
+            if let redis = service as? RedisClient { try await verify { try await RedisServerCheck.verify(redis) } }
+            if let start = service as? StartCheck { try await verify(start.check) }
         }
         logger.info("ready")
         argus_release_startup_pages()
@@ -95,11 +95,16 @@ private struct RoleWatch: Service {
     }
 
     /// A Redis that may lose what was accepted ends the role; one that is away right now is asked again.
-    private func verify(_ redis: RedisClient) async throws {
+    private func verify(_ check: () async throws -> Void) async throws {
+        var isTold = false
         while true {
             do {
-                return try await RedisServerCheck.verify(redis)
-            } catch is RedisError {
+                return try await check()
+            } catch let error as RedisError {
+                if !isTold {
+                    logger.warning("not ready: Redis does not answer as it should", metadata: ["error": "\(error)"])
+                }
+                isTold = true
                 // By the clock, since one that loads its data refuses at once and announces its end to nobody.
                 try await Task.sleep(for: .milliseconds(200))
             }
