@@ -68,15 +68,19 @@ extension SessionQueue {
         }
     }
 
-    /// Whether every master has been up for longer than a lease: a process that starts now comes late enough for owners
+    /// Whether every master has been one for longer than a lease: who starts now comes late enough for owners
     /// to have renewed.
     package func hasServedForALease() async throws -> Bool {
         for master in redis.masters {
-            let info = try await master.send(["INFO", "server"]).text ?? ""
-            let uptime = info.split(whereSeparator: \.isNewline).first { $0.hasPrefix("uptime_in_seconds:") }
+            let info = try await master.send(["INFO"]).text ?? ""
+            let lines = info.split(whereSeparator: \.isNewline)
+            let uptime = lines.first { $0.hasPrefix("uptime_in_seconds:") }
             let seconds = uptime.flatMap { Int($0.drop { $0 != ":" }.dropFirst()) } ?? 0
-            // Whole seconds, and Redis may still have loaded its file in the first ones.
-            guard .seconds(seconds) > limits.lease + limits.lease else { return false }
+            // Whole seconds, and Redis may still have loaded its file in the first ones. Since when one that was a
+            // replica has been a master it does not say.
+            guard .seconds(seconds) > limits.lease + limits.lease, lines.contains("second_repl_offset:-1") else {
+                return false
+            }
         }
         return true
     }

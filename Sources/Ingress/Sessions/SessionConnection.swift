@@ -151,7 +151,8 @@ struct SessionConnection: Sendable {
         guard !SessionGateway.isStopping(socket) || gateway.queue.redis.isReady else { return }
         do {
             _ = try await gateway.enqueue(
-                session, gateway.closeEntry(client), dedupe: "\(client):close", patience: .seconds(3600), socket)
+                session, gateway.closeEntry(client), dedupe: "\(client):close", patience: .seconds(3600), socket,
+                awaitsReplicas: true)
             gateway.logger.debug("left", metadata: ["session": "\(session)", "client": "\(client)"])
         } catch {
             gateway.logger.warning(

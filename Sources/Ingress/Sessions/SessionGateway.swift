@@ -50,8 +50,9 @@ final class SessionGateway: Sendable {
 
     /// Repeats `body` while Redis is away or busy, for as long as `patience`, then throws its last error; sooner when
     /// `socket` is closed or the server stops. The body must be safe to repeat.
+    /// - Parameter awaitsReplicas: too few replicas are no reason to give up: nobody waits for the answer.
     func persistently<Value: Sendable>(
-        for patience: Duration = SessionGateway.patience, _ socket: WebSocket? = nil,
+        for patience: Duration = SessionGateway.patience, _ socket: WebSocket? = nil, awaitsReplicas: Bool = false,
         _ body: () async throws -> Value
     ) async throws -> Value {
         let started = ContinuousClock.now
@@ -59,7 +60,7 @@ final class SessionGateway: Sendable {
         while true {
             do {
                 return try await body()
-            } catch let error as RedisError where error.isTransient {
+            } catch let error as RedisError where error.isTransient || awaitsReplicas && error.isNotReplicated {
                 let limit = Self.isStopping(socket) ? min(patience, Self.lastPatience) : patience
                 guard ContinuousClock.now - started < limit, !Task.isCancelled else { throw error }
                 // Whatever made Redis refuse announces its end to nobody.
@@ -76,10 +77,11 @@ final class SessionGateway: Sendable {
 
     /// One command of our own making, repeated while Redis is away.
     func enqueue(
-        _ session: SessionID, _ entry: InboxEntry, dedupe: String, patience: Duration, _ socket: WebSocket? = nil
+        _ session: SessionID, _ entry: InboxEntry, dedupe: String, patience: Duration, _ socket: WebSocket? = nil,
+        awaitsReplicas: Bool = false
     ) async throws -> EnqueueResult {
         let command = Enqueue(entry, dedupe: dedupe, memory: Self.repeatMemory)
-        return try await persistently(for: patience, socket) {
+        return try await persistently(for: patience, socket, awaitsReplicas: awaitsReplicas) {
             try await queue.enqueue(session, [command])[0].get()
         }
     }
@@ -103,16 +105,22 @@ extension SessionGateway {
         let now = RandomHex.make(bytes: 4)
         for (client, session) in attached.withLockedValue({ $0 }) {
             let entry = attachEntry(client, after: nil)
-            _ = try? await enqueue(session, entry, dedupe: "\(client):attach:\(now)", patience: .seconds(10))
+            _ = try? await enqueue(
+                session, entry, dedupe: "\(client):attach:\(now)", patience: .seconds(10), awaitsReplicas: true)
             guard attached.withLockedValue({ $0[client] }) == nil else { continue }
             // It left meanwhile, perhaps before this attach.
             _ = try? await enqueue(
-                session, closeEntry(client), dedupe: "\(client):close:\(now)", patience: .seconds(10))
+                session, closeEntry(client), dedupe: "\(client):close:\(now)", patience: .seconds(10),
+                awaitsReplicas: true)
         }
     }
 }
 
 extension RedisError {
+    var isNotReplicated: Bool {
+        if case .notReplicated = self { true } else { false }
+    }
+
     /// Whether the same command may succeed soon.
     var isTransient: Bool {
         switch self {
