@@ -60,7 +60,7 @@ struct Claimer: Service {
         }
     }
 
-    /// Unclaimed or unreleased, an entry stays pending and is reaped after one lease.
+    /// Unclaimed or unreleased, an entry stays pending and is reaped.
     private func claim(_ entry: ReadySession) async -> (SessionOwner, Claim)? {
         do {
             FaultPoint.reach(.claimBefore)

@@ -34,7 +34,10 @@ package struct ProcessDriver: RuntimeDriver {
         let path = RuntimePaths(home: settings.home).socket(of: request.session)
         let bootstrap = ClientBootstrap(group: group).channelInitializer { configure($0) }
         if let channel = try? await bootstrap.connect(unixDomainSocketPath: path).get() { return channel }
-        let log = try HostProcess.start(request, socket: path, settings: settings)
+        // A start waits for a shell to end, and the loop has leases to renew.
+        let log = try await NIOThreadPool.singleton.runIfActive { [settings] in
+            try HostProcess.start(request, socket: path, settings: settings)
+        }
         logger.info("runtime host started", metadata: ["session": "\(request.session)"])
         let deadline = ContinuousClock.now + settings.startTimeout
         while true {
