@@ -48,7 +48,8 @@ struct HTTPListener {
 
     private static func take(_ channel: any Channel) async throws -> Connection {
         let connection = try await channel.eventLoop.submit {
-            try Connection(wrappingChannelSynchronously: channel)
+            guard channel.isActive else { throw ChannelError.ioOnClosedChannel }
+            return try Connection(wrappingChannelSynchronously: channel)
         }.get()
         _ = channel.setOption(.autoRead, value: true)
         return connection

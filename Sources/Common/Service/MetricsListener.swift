@@ -89,7 +89,8 @@ package struct MetricsListener: ReadyService {
         defer { open.add(-1) }
         let isWelcome = open.value <= Self.connectionLimit
         let connection = try await channel.eventLoop.submit {
-            try Connection(wrappingChannelSynchronously: channel)
+            guard channel.isActive else { throw ChannelError.ioOnClosedChannel }
+            return try Connection(wrappingChannelSynchronously: channel)
         }.get()
         _ = channel.setOption(.autoRead, value: true)
         try await connection.executeThenClose { inbound, outbound in
