@@ -26,12 +26,11 @@ end
 local function buryEntry(shape, entry, reason)
     local dead = shape.base .. ':dead'
     if shape.lanes then
-        redis.call('XADD', dead, 'MAXLEN', letterLimit, '*', 'what', 'input', 'reason', reason, 'session', shape.name,
-            'entry', entry[1], unpack(entry[2]))
+        addLetter(dead, 'what', 'input', 'reason', reason, 'session', shape.name, 'entry', entry[1], unpack(entry[2]))
     else
         local channel, chat = string.match(shape.name, '^([^:]*):(.*)$')
-        redis.call('XADD', dead, 'MAXLEN', letterLimit, '*', 'what', 'reply', 'reason', reason, 'entry', entry[1],
-            'channel', channel, 'chat', chat, unpack(entry[2]))
+        addLetter(dead, 'what', 'reply', 'reason', reason, 'entry', entry[1], 'channel', channel, 'chat', chat,
+            unpack(entry[2]))
     end
 end
 
@@ -41,8 +40,8 @@ local function buryLanes(shape, id, reason)
     local rows = redis.call('HGETALL', shape.lanes)
     for index = 1, #rows, 2 do
         if not id then
-            redis.call('XADD', shape.base .. ':dead', 'MAXLEN', letterLimit, '*', 'what', 'lane', 'reason', reason,
-                'session', shape.name, 'lane', rows[index], 'record', rows[index + 1])
+            addLetter(shape.base .. ':dead', 'what', 'lane', 'reason', reason, 'session', shape.name,
+                'lane', rows[index], 'record', rows[index + 1])
         end
         if not id or string.find(rows[index + 1], '"' .. id .. '"', 1, true) then
             redis.call('HDEL', shape.lanes, rows[index])

@@ -66,8 +66,7 @@ local function apply(operation, at)
     elseif operation == 'X' then
         local readable, record = pcall(cjson.decode, a)
         local reason = readable and type(record) == 'table' and type(record.reason) == 'string' and record.reason
-        redis.call('XADD', KEYS[10], 'MAXLEN', letterLimit, '*', 'what', 'turn', 'reason', reason or '',
-            'session', ARGV[2], 'record', a)
+        addLetter(KEYS[10], 'what', 'turn', 'reason', reason or '', 'session', ARGV[2], 'record', a)
     end
 end
 

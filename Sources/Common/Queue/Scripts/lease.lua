@@ -111,8 +111,10 @@ local function wake(shape, lease)
     grant(shape, lease)
 end
 
--- So many dead letters are kept; above it the oldest goes.
-local letterLimit = 10000
+-- Appends a dead letter, given as field, value, … So many are kept; above it the oldest goes.
+local function addLetter(stream, ...)
+    redis.call('XADD', stream, 'MAXLEN', 10000, '*', ...)
+end
 
 -- A chat holds so many undelivered replies; above it the oldest goes, and `dropped` in its hash counts it. Only where
 -- nobody delivers, or a channel is away for days, does it come to that.
