@@ -2,8 +2,9 @@ import ArgusRedis
 import ArgusTestSupport
 import Foundation
 
-/// Measures how long sessions are without an owner that works: counted anew from each moment at which no worker was up,
-/// or Redis was away, and from the next death: of a worker to which the session had been handed, before it claimed.
+/// Measures how long sessions are without an owner that works: counted anew from each moment at which Redis was away, at
+/// which the last worker went that had been up all along, or one to which the session had been handed and who had not
+/// claimed it yet.
 struct TakeOverWatch: Sendable {
     /// Of which a worker and Redis were up all along.
     static let promised = Duration.seconds(5)
@@ -20,6 +21,13 @@ struct TakeOverWatch: Sendable {
         var since: ContinuousClock.Instant
         var story: [String] = []
         var struck: Set<String> = []
+        /// Workers that have been up since `since`.
+        var witnesses: Set<pid_t>
+
+        mutating func begin(at time: ContinuousClock.Instant, _ up: Set<pid_t>, _ why: String) {
+            note(why)
+            (since, witnesses) = (time, up)
+        }
 
         /// Not again what was noted at one of the last looks.
         mutating func note(_ what: String) {
@@ -37,7 +45,9 @@ struct TakeOverWatch: Sendable {
 
     /// - Parameter sleepers: the owners of `owned` where they are not dead: awake, they may be their owners still.
     func run(_ owned: [Workers.Owned], since: ContinuousClock.Instant, sleepers: [ChildProcess] = []) async {
-        var courses = owned.map { Course(session: $0.session, owner: $0.owner, began: since, since: since) }
+        var courses = owned.map {
+            Course(session: $0.session, owner: $0.owner, began: since, since: since, witnesses: workers.up)
+        }
         while !courses.isEmpty {
             let areAwake = !sleepers.isEmpty && !sleepers.contains { Workers.isStopped($0.pid) }
             let asked = ContinuousClock.now
@@ -45,19 +55,16 @@ struct TakeOverWatch: Sendable {
             let now = ContinuousClock.now
             // Who looks too seldom can't say when something happened.
             let isLate = now - asked > .seconds(1)
-            let (redisUpSince, isWorkerUp) = (ledger.redisUpSince, workers.up > 0)
+            let (redisUpSince, up) = (ledger.redisUpSince, workers.up)
             var still: [Course] = []
             for (index, var course) in courses.enumerated() {
                 if redisUpSince.map({ $0 > course.since }) ?? true {
-                    course.note("Redis was away")
-                    course.since = redisUpSince ?? now
+                    course.begin(at: redisUpSince ?? now, up, "Redis was away")
                 }
-                if !isWorkerUp {
-                    course.note("no worker was up")
-                    course.since = now
-                }
-                course.note("with \(workers.up) up")
-                if let sight = sights?[index], isOver(&course, sight, at: now, isLate) { continue }
+                course.witnesses.formIntersection(up)
+                if course.witnesses.isEmpty { course.begin(at: now, up, "no worker was up all along") }
+                course.note("with \(up.count) up")
+                if let sight = sights?[index], isOver(&course, sight, up, at: now, isLate) { continue }
                 if areAwake, sights?[index].owner == course.owner { continue }
                 guard now - course.since < Self.patience else {
                     ledger.fail("\(course.session) got no other owner: \(course.story)")
@@ -71,7 +78,7 @@ struct TakeOverWatch: Sendable {
     }
 
     private func isOver(
-        _ course: inout Course, _ sight: Sight, at now: ContinuousClock.Instant, _ isLate: Bool
+        _ course: inout Course, _ sight: Sight, _ up: Set<pid_t>, at now: ContinuousClock.Instant, _ isLate: Bool
     ) -> Bool {
         if isLate, sight.owner != course.owner {
             ledger.missedTakeOver()
@@ -88,13 +95,11 @@ struct TakeOverWatch: Sendable {
         if let ready = sight.ready {
             course.note("is \(ready) \(sight.owner == nil ? "without" : "with") an owner")
             if let holder = sight.struckHolder, course.struck.insert(holder).inserted {
-                course.note("was handed to \(holder), which is struck")
-                course.since = now
+                course.begin(at: now, up, "was handed to \(holder), which is struck")
             }
         } else if sight.delayedUntil != nil {
             // As promised, after several owners that died without getting anything done.
-            course.note("is put off")
-            course.since = now
+            course.begin(at: now, up, "is put off")
         } else {
             return true
         }

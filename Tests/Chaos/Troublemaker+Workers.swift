@@ -25,25 +25,28 @@ extension Troublemaker {
     private func strike(
         at place: Trouble.Place, _ stroke: String, _ choice: UInt64, _ struck: @Sendable (pid_t) async throws -> Void
     ) async throws {
-        let fault = try Fault(place, stroke)
-        let armed = try await workers.start(fault.environment)
-        workers.hold(armed)
-        defer { workers.release([armed]) }
-        await workers.hold(choice) { workers.retire($0) }
-        var victim = await fault.victim(within: Self.patience)
-        let isOnItsWayOut = victim == nil
-        if isOnItsWayOut {
-            // Some points lie there.
-            workers.retire(armed)
-            victim = await fault.victim(within: .seconds(2))
+        // Where none can make room for it there is no trouble, or there would be more and more workers.
+        try await workers.hold(choice) { other in
+            let fault = try Fault(place, stroke)
+            let armed = try await workers.start(fault.environment)
+            workers.hold(armed)
+            defer { workers.release([armed]) }
+            workers.retire(other)
+            var victim = await fault.victim(within: Self.patience)
+            let isOnItsWayOut = victim == nil
+            if isOnItsWayOut {
+                // Some points lie there.
+                workers.retire(armed)
+                victim = await fault.victim(within: .seconds(2))
+            }
+            async let replaced: Void = replace(stroke == "kill" || isOnItsWayOut)
+            if let victim {
+                try await struck(victim)
+            } else {
+                await armed.terminate()
+            }
+            try await replaced
         }
-        async let replaced: Void = replace(stroke == "kill" || isOnItsWayOut)
-        if let victim {
-            try await struck(victim)
-        } else {
-            await armed.terminate()
-        }
-        try await replaced
     }
 
     private func replace(_ isNeeded: Bool) async throws {

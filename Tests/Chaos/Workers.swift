@@ -69,11 +69,11 @@ final class Workers: Sendable {
         worker.signal(SIGTERM)
     }
 
-    /// How many run, are ready and not stopped.
-    var up: Int {
+    /// Those that run, are ready and not stopped.
+    var up: Set<pid_t> {
         state.withLockedValue { state in
             state.serving = state.serving.filter { $0.value.isRunning }
-            return state.serving.keys.count { !Self.isStopped($0) }
+            return Set(state.serving.keys.filter { !Self.isStopped($0) })
         }
     }
 
