@@ -74,7 +74,7 @@ struct HostMachine {
         case .forget(let entry):
             passed.forget(entry: entry)
             return []
-        case .restart(let generation, let request):
+        case .overdue(let generation, let request):
             if generation == self.generation { deafness.doubt(request) }
             return []
         case .context: return [.readContext(connection)]

@@ -15,7 +15,7 @@ struct LinkFrameTests {
             .attach(token: token, secret: secret, cursor: nil),
             .attach(token: token, secret: secret, cursor: Cursor(generation: "00ff00ff.2", sequence: 41)),
             .send(generation: "00ff00ff.2", requestID: "12-3.1.max", line: line), .acknowledge(sequence: 7),
-            .forget(entry: "12-3"), .restart(generation: "0000abcd.2", unanswered: "12-3.1.0"), .context, .quit,
+            .forget(entry: "12-3"), .overdue(generation: "0000abcd.2", requestID: "12-3.1.0"), .context, .quit,
         ]
     }
 

@@ -26,7 +26,7 @@ struct DeafnessTests {
         _ machine: inout HostMachine, _ request: String = "a.1", generation: String = generation, seconds: Int = 10,
         isInputFull: Bool = false
     ) -> [HostMachine.Action] {
-        let frame = WorkerFrame.restart(generation: generation, unanswered: request)
+        let frame = WorkerFrame.overdue(generation: generation, requestID: request)
         var actions = machine.receive(frame, from: 1, now: 0) { _ in }
         for _ in 0..<seconds { actions += machine.tick(now: 0, isInputFull: isInputFull) }
         return actions

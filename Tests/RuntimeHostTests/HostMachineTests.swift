@@ -77,7 +77,7 @@ struct HostMachineTests {
         let line = RPCMessage.request(id: "1", method: "m", params: [:])
         let events: [WorkerFrame] = [
             .send(generation: "00000001.1", requestID: "a.1", line: line), .acknowledge(sequence: 1),
-            .forget(entry: "a"), .restart(generation: "00000001.1", unanswered: "a.1"), .context, .quit,
+            .forget(entry: "a"), .overdue(generation: "00000001.1", requestID: "a.1"), .context, .quit,
         ]
         for event in events {
             var machine = try Self.machine(control, server)

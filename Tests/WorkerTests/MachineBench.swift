@@ -174,7 +174,7 @@ struct MachineBench {
             guard let message = try? RPCMessage(line) else { return }
             if !sent.contains(where: { $0.requestID == requestID }) { sent.append((requestID, message, generation)) }
         case .context: asksContext += 1
-        case .restart(_, let request): givenUp.append(request)
+        case .overdue(_, let request): givenUp.append(request)
         default: break
         }
     }

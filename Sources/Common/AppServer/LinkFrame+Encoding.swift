@@ -11,7 +11,7 @@ extension WorkerFrame {
         case .send(let generation, let requestID, let line): buffer.writeFrame("S \(generation) \(requestID)", line)
         case .acknowledge(let sequence): buffer.writeFrame("K \(sequence)", text: "")
         case .forget(let entry): buffer.writeFrame("F \(entry)", text: "")
-        case .restart(let generation, let unanswered): buffer.writeFrame("R \(generation) \(unanswered)", text: "")
+        case .overdue(let generation, let requestID): buffer.writeFrame("O \(generation) \(requestID)", text: "")
         case .context: buffer.writeFrame("C", text: "")
         case .quit: buffer.writeFrame("Q", text: "")
         }

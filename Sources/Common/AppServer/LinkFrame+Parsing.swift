@@ -23,9 +23,9 @@ extension WorkerFrame {
         case ("F", 2):
             guard !fields[1].isEmpty else { break }
             return .forget(entry: String(fields[1]))
-        case ("R", 3):
+        case ("O", 3):
             guard !fields[1].isEmpty, !fields[2].isEmpty else { break }
-            return .restart(generation: String(fields[1]), unanswered: String(fields[2]))
+            return .overdue(generation: String(fields[1]), requestID: String(fields[2]))
         case ("C", 1): return .context
         case ("Q", 1): return .quit
         default: break

@@ -16,7 +16,7 @@ package enum WorkerFrame: Sendable {
     /// An inbox entry is settled: its request ids won't come again.
     case forget(entry: String)
     /// The answer to a request is overdue: if it does not come soon, the app-server is ended and another starts.
-    case restart(generation: String, unanswered: String)
+    case overdue(generation: String, requestID: String)
     /// Asks for the workspace's context files.
     case context
     /// Stops the app-server, then the host exits.

@@ -59,7 +59,7 @@ extension SessionMachine {
 
     private mutating func giveUp(_ request: String) {
         guard let generation = runtime.current else { return }
-        sends.append(.restart(generation: generation, unanswered: request))
+        sends.append(.overdue(generation: generation, requestID: request))
     }
 
     /// The host could not start the app-server, and says so each time. It goes on trying; what waits hears of it after
