@@ -56,9 +56,20 @@ package final class RedisServer: RedisFixture {
         let arguments = [directory.file("redis.conf")] + (options.isSentinel ? ["--sentinel"] : [])
         let process = try await ChildProcess.start("redis-server", arguments)
         child.withLockedValue { $0 = process }
-        // It answers when it has loaded its append-only file, which grows to gigabytes in a long chaos run.
-        try await within(.seconds(120), "redis-server answers; it wrote:\n\(process.log)") {
-            try await self.withClient { _ in }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            // It answers when it has loaded its append-only file, which grows to gigabytes in a long chaos run.
+            let limit = Duration.seconds(120)
+            group.addTask {
+                try await within(limit, "redis-server answers; it wrote:\n\(process.log)") {
+                    try await self.withClient { _ in }
+                }
+            }
+            group.addTask {
+                let code = try await process.waitUntilExit(within: limit)
+                throw NotInTime("redis-server ended with \(code) before it answered; it wrote:\n\(process.log)")
+            }
+            defer { group.cancelAll() }
+            try await group.next()
         }
     }
 
