@@ -2,9 +2,9 @@ import ArgusRedis
 import ArgusTestSupport
 import Foundation
 
-/// Measures how long sessions are without an owner that works: counted anew from each moment at which Redis was away, at
-/// which the last worker went that had been up all along, or one to which the session had been handed and who had not
-/// claimed it yet.
+/// Measures how long sessions are without an owner that works: counted anew from each moment at which Redis was away,
+/// at which the last worker went that had been up all along, or one to which the session had been handed and who had
+/// not claimed it yet.
 struct TakeOverWatch: Sendable {
     /// Of which a worker and Redis were up all along.
     static let promised = Duration.seconds(5)
