@@ -78,12 +78,16 @@ package final class RedisServer: RedisFixture {
         await child.withLockedValue { $0 }?.terminate()
     }
 
-    /// As an operator does it: SIGTERM, with the append-only file flushed.
+    /// As an operator does it: SIGTERM, with the append-only file flushed. A replica that has just synchronised refuses
+    /// while it writes its first one, and has to be asked again.
     package func stop() async throws {
-        let process = child.withLockedValue { $0 }
-        process?.signal(SIGCONT)
-        process?.signal(SIGTERM)
-        try await process?.waitUntilExit()
+        guard let process = child.withLockedValue({ $0 }) else { return }
+        process.signal(SIGCONT)
+        for _ in 0..<10 {
+            process.signal(SIGTERM)
+            if (try? await process.waitUntilExit(within: .seconds(1))) != nil { return }
+        }
+        try await process.waitUntilExit()
     }
 
     package func restart() async throws {
