@@ -9,6 +9,9 @@ package struct QueueLimits: Sendable {
     package var eventBytes = 8 << 20
     /// How long an owner may be silent before another takes over. Owners renew at a quarter of it.
     package var lease: Duration = .seconds(3)
+    /// How long after it was connected to Redis again nobody takes over. Living owners are back within 0.5 s and renew
+    /// a quarter of a lease later.
+    var settling: Duration { lease * 2 / 3 }
     /// How long an idempotency key and its first answer are remembered.
     package var dedupe: Duration = .seconds(48 * 3600)
     /// Dead owners in a row that got nothing done: from the first count on the session backs off (1, 2, 4 … 30 s), at

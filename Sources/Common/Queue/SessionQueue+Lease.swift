@@ -57,14 +57,14 @@ extension SessionQueue {
         try await leases.release(.session(session), token, above: above, delay: delay)
     }
 
-    /// Shards whose master has been connected for longer than a lease: right after a reconnect nobody has had the
-    /// chance to renew.
+    /// Shards whose master has been connected for long enough: right after a reconnect nobody has had the chance to
+    /// renew.
     ///
     /// - Parameter start: when this process found a Redis that `hasServedForALease`: an older connection need not wait.
     package func settledShards(since start: ContinuousClock.Instant? = nil) -> [Int] {
         (0..<keys.shards).filter { shard in
             guard let since = redis.readySince(serving: keys.base(shard)) else { return false }
-            return .now - since > limits.lease || start.map { since <= $0 } == true
+            return .now - since > limits.settling || start.map { since <= $0 } == true
         }
     }
 
