@@ -42,7 +42,7 @@ package enum IngressServices {
             settings: settings, host: configuration.host, port: configuration.port, bound: bound, logger: logger)
         let telegram = TelegramServices.make(
             configuration, queue: queue, redis: redis, ingress: ingress, deliveries: metrics.deliveries, logger: logger)
-        let start = StartCheck { try await queue.verifyShards() }
+        let start = StartCheck(logger: logger) { try await queue.verifyInstallation() }
         return [redis, start, subscriber] + (replicas.map { [$0] } ?? []) + [presence, feeds] + telegram + [server]
     }
 

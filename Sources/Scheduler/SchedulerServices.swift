@@ -18,7 +18,7 @@ package enum SchedulerServices {
             let backlog = try? await queue.backlog(pool: configuration.pool)
             return SchedulerMetrics.text(backlog, woken: woken.value, redis: configuration.redis)
         }
-        return [redis, StartCheck { try await queue.verifyShards() }] + listener + [
+        return [redis, StartCheck(logger: logger) { try await queue.verifyInstallation() }] + listener + [
             ArgusService.Presence(
                 role: "scheduler", id: id, prefix: configuration.redisPrefix, redis: redis, logger: logger),
             DelayedSessions(queue: queue, woken: woken, logger: logger),

@@ -43,7 +43,7 @@ package enum WorkerServices {
         let listener = MetricsListener.make(configuration.metricsAddress, logger: logger) { [configuration] in
             metrics.text(owned: owners.count, reconnects: configuration.redis.outage.reconnects)
         }
-        let start = StartCheck { try await queue.verifyShards() }
+        let start = StartCheck(logger: logger) { try await queue.verifyInstallation() }
         return [redis, start] + ready.services + [subscriber] + listener + [
             ArgusService.Presence(
                 role: "worker", id: worker, prefix: configuration.redisPrefix, redis: redis, logger: logger,

@@ -52,6 +52,13 @@ package final class InstallationValue: Sendable {
 }
 
 extension SessionQueue {
+    /// Whether this Redis loses nothing that it accepted, and this process looks for sessions where they are.
+    /// - Throws: as `verifyShards`.
+    package func verifyInstallation() async throws {
+        try await RedisServerCheck.verify(redis)
+        try await verifyShards()
+    }
+
     /// Another number of shards looks for sessions where they are not: to the eye they would be lost.
     /// - Throws: `ArgusError` that says what to set; `RedisError` when Redis did not answer.
     package func verifyShards() async throws {

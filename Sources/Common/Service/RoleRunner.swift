@@ -86,29 +86,10 @@ private struct RoleWatch: Service {
     private func announce() async throws {
         for service in services {
             try await (service as? any ReadyService)?.waitUntilReady()
-            if let redis = service as? RedisClient { try await verify { try await RedisServerCheck.verify(redis) } }
-            if let start = service as? StartCheck { try await verify(start.check) }
         }
         logger.info("ready")
         argus_release_startup_pages()
         try await gracefulShutdown()
-    }
-
-    /// A Redis that may lose what was accepted ends the role; one that is away right now is asked again.
-    private func verify(_ check: () async throws -> Void) async throws {
-        var isTold = false
-        while true {
-            do {
-                return try await check()
-            } catch let error as RedisError {
-                if !isTold {
-                    logger.warning("not ready: Redis does not answer as it should", metadata: ["error": "\(error)"])
-                }
-                isTold = true
-                // By the clock, since one that loads its data refuses at once and announces its end to nobody.
-                try await Task.sleep(for: .milliseconds(200))
-            }
-        }
     }
 
     private func armStopLimit() {

@@ -96,7 +96,8 @@ extension Setting {
         "ARGUS_TURN_ATTEMPTS", "turn-attempts", "How often a turn is started when its runtime keeps dying in it.",
         allowed: "a whole number from 1 to 100", example: "2", fallback: "2")
     package static let stuckTurnTimeout = Setting(
-        "ARGUS_STUCK_TURN_TIMEOUT_S", "stuck-turn-timeout", "Seconds of silence after which a turn is looked into.",
+        "ARGUS_STUCK_TURN_TIMEOUT_S", "stuck-turn-timeout",
+        "Seconds of silence after which a turn is looked into; also how long its start may stay unanswered.",
         allowed: "a number of seconds from 1 to 86400", example: "900", fallback: "900")
     package static let turnMax = Setting(
         "ARGUS_TURN_MAX_S", "turn-max", "Seconds that a silent but active turn may last.",
