@@ -48,20 +48,21 @@ struct QueueWorker: Sendable {
         guard let claim = try await queue.claim(entry, worker: name) else { return }
         owned.withLockedValue { $0[session] = entry.token }
         defer { _ = owned.withLockedValue { $0.removeValue(forKey: session) } }
-        var cursor = StreamID.zero
+        var entries = claim.inbox
+        var hasMore = claim.hasMore
         var revision = claim.revision
         while true {
-            let entries = try await queue.inbox(session, after: cursor, count: Self.batch)
             for (id, input) in entries {
                 await turn(input)
                 let result = try await queue.commit(
                     session, entry.token, revision: revision, cursor: nil, effects: [.done(id)], kind: .settle)
                 guard case .committed = result else { return }
                 revision += 1
-                cursor = id
                 settled()
             }
-            if entries.count < Self.batch { break }
+            guard hasMore, let last = entries.last else { break }
+            entries = try await queue.inbox(session, after: last.id, count: Self.batch)
+            hasMore = entries.count == Self.batch
         }
         _ = try await queue.release(session, entry.token)
     }
