@@ -3,8 +3,8 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
-/// A TCP port that passes bytes on to a Unix socket, and can be cut as a network is: the connections stay open, nothing
-/// comes through any more, and new ones are accepted into the void.
+/// A TCP port, or a socket before the real one, that passes bytes on to a Unix socket, and can be cut as a network is: the
+/// connections stay open, nothing comes through any more, and new ones are accepted into the void.
 final class CuttableWire: Sendable {
     private struct State {
         var isCut = false
@@ -19,13 +19,21 @@ final class CuttableWire: Sendable {
         self.socket = socket
     }
 
-    static func to<Result>(socket: String, _ body: (CuttableWire) async throws -> Result) async throws -> Result {
+    /// - Parameter path: a Unix socket to listen at; nil is a TCP port.
+    static func to<Result>(
+        socket: String, at path: String? = nil, _ body: (CuttableWire) async throws -> Result
+    ) async throws -> Result {
         let wire = CuttableWire(socket: socket)
-        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.backlog, value: 64)
             .childChannelOption(.autoRead, value: false)
             .childChannelInitializer { wire.pair($0) }
-            .bind(host: "127.0.0.1", port: 0).get()
+        let listener =
+            if let path {
+                try await bootstrap.bind(unixDomainSocketPath: path).get()
+            } else {
+                try await bootstrap.bind(host: "127.0.0.1", port: 0).get()
+            }
         wire.listener.withLockedValue { $0 = listener }
         do {
             let result = try await body(wire)
@@ -43,6 +51,15 @@ final class CuttableWire: Sendable {
 
     /// What was on the wire arrives now: nothing is lost, as on a stalled network.
     func mend() { set(isCut: false) }
+
+    /// What was on the wire is lost, and its connections end; new ones are whole.
+    func tear() async {
+        let channels = state.withLockedValue { state in
+            state.isCut = false
+            return Array(state.channels.values)
+        }
+        for channel in channels { try? await channel.close() }
+    }
 
     private func set(isCut: Bool) {
         let channels = state.withLockedValue { state in

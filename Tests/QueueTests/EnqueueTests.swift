@@ -160,7 +160,7 @@ struct EnqueueTests {
         }
     }
 
-    @Test("is refused on full memory and writes nothing", .redis)
+    @Test("is refused on full memory and writes nothing, but for what helps to empty it", .redis)
     func fullMemory() async throws {
         try await QueueFixture.run { fixture in
             try await fixture.open()
@@ -169,6 +169,18 @@ struct EnqueueTests {
             let state = try await fixture.snapshot()
             #expect(try await fixture.enqueue(dedupe: "2") == .full)
             #expect(try await fixture.snapshot() == state)
+            let commands = [InboxEntry.Kind.interrupt, .reply, .turn].map { kind in
+                Enqueue(InboxEntry(kind: kind), dedupe: kind.rawValue, memory: .seconds(300))
+            }
+            for outcome in try await fixture.queue.enqueue(fixture.session, Array(commands[1...])) {
+                #expect(try outcome.get() == .full)
+            }
+            for outcome in try await fixture.queue.enqueue(fixture.session, Array(commands[..<2])) {
+                guard case .accepted = try outcome.get() else { throw NotInTime("not taken: \(outcome)") }
+            }
+            guard case .accepted = try await fixture.enqueue(.reply, dedupe: "3") else {
+                throw NotInTime("an answer is taken")
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ package struct InboxEntry: Sendable, Equatable {
         /// Any other that lies in an inbox. Its `kind` stays among the fields.
         case unknown
 
-        /// Admitted to a full inbox (up to a margin), because the inbox may only empty with its help.
+        /// Admitted to a full inbox (up to a margin) and to a full Redis, because these may only empty with its help.
         var isControl: Bool {
             switch self {
             case .reply, .interrupt, .attach, .close, .delete: true

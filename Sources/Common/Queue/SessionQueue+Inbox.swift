@@ -13,7 +13,7 @@ extension SessionQueue {
         do {
             reply = try await replicated(session) {
                 try await redis.eval(
-                    Scripts.enqueue, keys: enqueueKeys(session, dedupe),
+                    entry.kind.isControl ? Scripts.enqueueAnyway : Scripts.enqueue, keys: enqueueKeys(session, dedupe),
                     arguments: enqueueArguments(session, entry, memory: limits.dedupe))
             }
         } catch  where QueueError.isOutOfMemory(error) {

@@ -8,13 +8,15 @@ protocol RedisParty: AnyObject, Sendable {
 }
 
 /// What all connections made from one configuration share: that Redis is away is said once by the process, not by each
-/// of its connections, and again each 10 s; that it is back is said once all of them are.
+/// of its connections, and again each 10 s; that it refuses us is said at once; that it is back, once all of them are.
 package final class RedisOutage: Sendable {
     private static let interval = Duration.seconds(10)
 
     private struct State {
         var away: Set<ObjectIdentifier> = []
         var last: ContinuousClock.Instant?
+        /// What a person has to mend, as it was said.
+        var refusal: ArgusError?
         var reconnects = 0
     }
 
@@ -26,7 +28,9 @@ package final class RedisOutage: Sendable {
     func lost(_ connector: some RedisParty, because cause: ArgusError, logger: Logger) {
         let isNews = state.withLockedValue { state in
             state.away.insert(ObjectIdentifier(connector))
-            if let last = state.last, ContinuousClock.now - last < Self.interval { return false }
+            let isRefusal = cause.isRefusal && cause.message != state.refusal?.message
+            if let last = state.last, ContinuousClock.now - last < Self.interval, !isRefusal { return false }
+            if isRefusal { state.refusal = cause }
             state.last = .now
             return true
         }
@@ -56,7 +60,7 @@ package final class RedisOutage: Sendable {
 
     private static func endIfNobodyIsAway(_ state: inout State) -> Bool {
         guard state.away.isEmpty else { return false }
-        state.last = nil
+        (state.last, state.refusal) = (nil, nil)
         return true
     }
 }

@@ -94,7 +94,8 @@ struct ClientInputs: Sendable {
             gateway.metrics.refusedInputs.add(1)
             refuse(
                 item, RPCErrorCode.server,
-                "The session's inbox is full. Wait for running turns to end, or interrupt them, then send this again")
+                "The session's inbox is full, or Redis itself. Wait for running turns to end, or interrupt them, then "
+                    + "send this again")
         case .success(.unknownSession): member.socket.close(.unknownSession)
         case .failure(let error):
             let isThere = if case .notReplicated? = error as? RedisError { true } else { false }

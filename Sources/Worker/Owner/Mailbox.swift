@@ -7,6 +7,8 @@ package struct Mail: Sendable {
     /// There may be new inbox entries.
     package var isWoken = false
     package var frames: [HostFrame] = []
+    /// Of the frames.
+    package var bytes = 0
     package var link: [LinkChange] = []
     package var isTick = false
     /// The last id in the inbox, as the renewal saw it: a lost wake costs one renewal.
@@ -29,7 +31,6 @@ package final class Mailbox: Sendable {
     private struct State {
         var mail = Mail()
         var hasMail = false
-        var bytes = 0
         var pausedLink: RuntimeLink?
         var waiter: CheckedContinuation<Void, Never>?
 
@@ -58,8 +59,8 @@ package final class Mailbox: Sendable {
         let (waiter, mayGoOn) = state.withLockedValue { state in
             state.mail.frames.append(contentsOf: frames)
             state.hasMail = true
-            state.bytes += bytes
-            let isFull = state.bytes > Self.frameLimitBytes
+            state.mail.bytes += bytes
+            let isFull = state.mail.bytes > Self.frameLimitBytes
             if isFull { state.pausedLink = link }
             return (state.takeWaiter(), !isFull)
         }
@@ -85,7 +86,6 @@ package final class Mailbox: Sendable {
             defer {
                 state.mail = Mail()
                 state.hasMail = false
-                state.bytes = 0
                 state.pausedLink = nil
             }
             return (state.mail, state.pausedLink)

@@ -4,9 +4,11 @@ import ArgusCore
 /// Which points of a turn's life a write is, for tests.
 extension SessionMachine.Output {
     var faultPoints: (before: FaultPoint, after: FaultPoint) {
-        guard mustNotFail else { return (.publishBefore, .publishAfter) }
-        let ends = effects.contains { if case .laneDelete = $0 { true } else { false } }
-        return ends ? (.settleBefore, .settleAfter) : (.beginBefore, .beginAfter)
+        if effects.contains(where: { if case .laneDelete = $0 { true } else { false } }) {
+            return (.settleBefore, .settleAfter)
+        }
+        let begins = effects.contains { if case .laneBegin = $0 { true } else { false } }
+        return begins ? (.beginBefore, .beginAfter) : (.publishBefore, .publishAfter)
     }
 }
 

@@ -64,6 +64,10 @@ final class OwnerRound {
     private var link: RuntimeLink?
     private var restingSince: ContinuousClock.Instant?
     private var hasLost = false
+    /// Redis had no room for what the machine holds. Tried again with each tick, or with what it takes all the same.
+    private var isFull = false
+    /// What the runtime said and Redis has not. Beyond a full mailbox of it the runtime waits, too.
+    private var heldBytes = 0
     private var lookedAtClients = ContinuousClock.now
     /// Longer than the presence of an ingress lives, so that one which is just reconnecting is not taken for dead.
     private static let clientCheck = Duration.seconds(7)
@@ -111,8 +115,10 @@ final class OwnerRound {
             }
         }
         for frame in mail.frames { machine.handle(frame) }
+        heldBytes += mail.bytes
         if mail.isWoken || mail.lastInbox.map({ $0 > machine.inboxCursor }) == true { _ = await readInbox() }
         if mail.isTick {
+            isFull = false
             machine.tick()
             await dropDeadClients()
         }
@@ -157,10 +163,16 @@ final class OwnerRound {
 
     /// Writes the effects, then sends, until nothing is left to do.
     private func flush(_ keeper: LinkKeeper) async {
-        while machine.hasOutput {
+        while machine.hasOutput, !isFull || machine.mustNotWait {
             let output = machine.takeOutput()
             if !output.effects.isEmpty || output.cursor != nil {
-                guard await commit(output) else {
+                switch await commit(output) {
+                case .written: (isFull, heldBytes) = (false, 0)
+                case .full:
+                    // A turn's end may be behind it, and takes it along.
+                    isFull = true
+                    return machine.putBack(output)
+                case .lost:
                     hasLost = true
                     return
                 }
@@ -177,9 +189,15 @@ final class OwnerRound {
         }
     }
 
-    /// - Returns: false when the session is no longer ours.
-    private func commit(_ output: SessionMachine.Output) async -> Bool {
+    private enum Commitment {
+        case written, full
+        /// The session is no longer ours.
+        case lost
+    }
+
+    private func commit(_ output: SessionMachine.Output) async -> Commitment {
         var delay = Duration.milliseconds(20)
+        var isUncertain = false
         while !Task.isCancelled {
             do {
                 FaultPoint.reach(output.faultPoints.before)
@@ -194,21 +212,24 @@ final class OwnerRound {
                     owner.metrics.count(output.milestones)
                     revision += 1
                     machine.committed(requestIDs: requestIDs(output.effects, ids))
-                    return true
+                    return .written
                 case .fenced:
                     owner.logger.notice("owner fenced", metadata: ["session": "\(owner.session)"])
-                    return false
+                    return .lost
                 case .stale(let current, _):
                     // The answer to an earlier try was lost. Its event ids are lost with it, and the machine needs them
                     // for open questions: another owner, or this worker's next claim, reads them from Redis.
-                    guard current == revision + 1, !hasRequests(output.effects) else { return false }
+                    guard current == revision + 1, !hasRequests(output.effects) else { return .lost }
                     owner.metrics.count(output.milestones)
                     revision += 1
-                    return true
+                    return .written
                 case .full:
                     owner.logger.error("redis is full", metadata: ["session": "\(owner.session)"])
+                    // Where a try before this one may have been written, only the very same can tell.
+                    if !isUncertain, heldBytes <= Mailbox.frameLimitBytes { return .full }
                 }
             } catch {
+                isUncertain = true
                 owner.logger.warning(
                     "commit failed, trying again", metadata: ["session": "\(owner.session)", "error": "\(error)"])
             }
@@ -216,7 +237,7 @@ final class OwnerRound {
             try? await Task.sleep(for: delay)
             delay = min(delay * 2, .seconds(1))
         }
-        return false
+        return .lost
     }
 
     private func hasRequests(_ effects: [Effect]) -> Bool {

@@ -97,7 +97,8 @@ final class RuntimeLinkHandler: ChannelInboundHandler {
             verdict.succeed()
         case .refused(let code, let highest, let message):
             self.verdict = nil
-            verdict.fail(LinkRefused(code: code.rawValue, highest: highest, message: message))
+            let outranking = code == .fenced ? highest : nil
+            verdict.fail(LinkRefused(code: code.rawValue, highest: outranking, message: message))
         default: frames.append(frame)
         }
     }
@@ -126,6 +127,7 @@ final class RuntimeLinkHandler: ChannelInboundHandler {
 /// The host knows a higher token, or another secret.
 struct LinkRefused: Error, CustomStringConvertible {
     let code: String
+    /// Nil where a higher token would change nothing.
     let highest: StreamID?
     let message: String
 

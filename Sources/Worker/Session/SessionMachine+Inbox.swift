@@ -19,7 +19,9 @@ extension SessionMachine {
         case .rpc: request(id, entry, isNew: isNew)
         case .notify: notice(id, entry)
         case .reply: reply(id, entry)
-        case .interrupt: interrupt(id, entry, isNew: isNew)
+        case .interrupt:
+            mustNotFail = true
+            interrupt(id, entry, isNew: isNew)
         case .new: forgetThread(id, entry)
         case .attach: attach(id, entry)
         case .close: close(id, entry)

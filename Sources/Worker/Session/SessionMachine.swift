@@ -34,8 +34,8 @@ package struct SessionMachine: Sendable {
     package internal(set) var sends: [WorkerFrame] = []
     /// Effects that may only be written once `sends` have left.
     var afterSends: [Effect] = []
-    /// Whether the effects end a turn or begin one: those must not fail for lack of memory.
-    package internal(set) var mustNotFail = false
+    /// Whether the effects end a turn, begin or stop one: those must not fail for lack of memory.
+    var mustNotFail = false
     /// Turns that the effects begin and end, for the metrics.
     var milestones: [TurnMilestone] = []
     package internal(set) var isRemoved = false
@@ -131,6 +131,9 @@ package struct SessionMachine: Sendable {
 
     package var hasOutput: Bool { !effects.isEmpty || !sends.isEmpty }
 
+    /// Whether it is written on full memory too. What the runtime waits for is: no turn would end without it.
+    package var mustNotWait: Bool { mustNotFail || !sends.isEmpty }
+
     /// Takes what is to be written and then sent. The caller writes first, then reports `committed`, sends, then
     /// `sent`.
     package mutating func takeOutput() -> Output {
@@ -139,13 +142,19 @@ package struct SessionMachine: Sendable {
             effects.append(.set(field: "handled", value: ByteBuffer(string: "\(handled)")))
         }
         let output = Output(
-            effects: effects, sends: sends, cursor: runtime.cursor.map(\.description), mustNotFail: mustNotFail,
+            effects: effects, sends: sends, cursor: runtime.cursor.map(\.description), mustNotFail: mustNotWait,
             milestones: milestones)
         effects = []
         milestones = []
         sends = []
         mustNotFail = false
         return output
+    }
+
+    /// Redis had no room for it: it goes with what comes next. Nothing may have been handled since.
+    package mutating func putBack(_ output: Output) {
+        effects = output.effects
+        milestones = output.milestones
     }
 
     /// - Parameter eventIDs: the ids that Redis gave to the events among the effects, in their order.

@@ -22,6 +22,7 @@ struct WorkerFaultTests {
         let workers = isReaper ? 3 : 2
         try await Installation.with(environment: fault.environment, workers: workers) { installation, ingress in
             let tape = try await EventTape.attach(ingress)
+            async let takenOver = takeOver(installation, tape.session, from: fault)
             let request = try await tape.enqueue(Self.words, chat: "a")
             let question = try await tape.until("item/commandExecution/requestApproval", within: .seconds(30))
             switch place.point {
@@ -31,10 +32,20 @@ struct WorkerFaultTests {
             }
             try await tape.accept(question)
             try await tape.until(1, "turn/completed", within: .seconds(30))
-            let victim = try await fault.victim()
-            try await eventually("the victim's end") { !installation.running("worker").contains { $0.pid == victim } }
+            let takeOver = try await takenOver
+            Measured.note("take-over after a death at \(place.testDescription)", takeOver)
+            #expect(takeOver < .seconds(5))
             try await expectOnce(installation, tape, request)
         }
+    }
+
+    /// From the victim's death until a living worker owns the session. A client is attached, so somebody always has to.
+    private func takeOver(_ installation: Installation, _ session: String, from fault: Fault) async throws -> Duration {
+        let victim = try await fault.victim(within: .seconds(60))
+        let died = ContinuousClock.now
+        try await eventually("the victim's end") { !installation.running("worker").contains { $0.pid == victim } }
+        _ = try await installation.owner(of: session)
+        return ContinuousClock.now - died
     }
 
     static let beds = [

@@ -90,7 +90,57 @@ struct FencedWorkerTests {
         }
     }
 
-    @Test("Cut off from its runtime but not from Redis, it goes on where it was when the runtime can be reached again")
+    /// How a link that was cut for longer than a lease comes back.
+    enum Mended: String, CaseIterable, CustomTestStringConvertible {
+        case whole = "with all that was on the wire"
+        case anew = "as a new connection"
+
+        var testDescription: String { rawValue }
+    }
+
+    @Test(
+        "Cut off from its runtime for longer than a lease but not from Redis, it keeps its session, and the turn goes on",
+        arguments: Mended.allCases)
+    func cutOffFromRuntime(_ mended: Mended) async throws {
+        try await Installation.with { installation, ingress in
+            let tape = try await EventTape.attach(ingress)
+            try await tape.enqueue("warm up", chat: "a")
+            try await tape.until("turn/completed")
+            let folder = installation.home.file("run")
+            let sockets = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".sock") }
+            let path = "\(folder)/\(try #require(sockets.first))"
+            #expect(sockets.count == 1 && rename(path, path + ".host") == 0)
+            try await CuttableWire.to(socket: path + ".host", at: path) { wire in
+                // The first has a link of its own: its successors come through the wire.
+                let first = try await installation.owner(of: tape.session)
+                for _ in 1...2 { try await installation.start("worker") }
+                first.signal(SIGTERM)
+                let lonely = try await installation.owner(of: tape.session, other: first)
+                try await tape.enqueue(
+                    "long \(String(repeating: "word ", count: 40)) !chunks=40 !chunkdelay=60", chat: "a")
+                try await tape.until(6, "item/agentMessage/delta")
+                let cut = ContinuousClock.now
+                wire.cut()
+                try await tape.enqueue("behind", chat: "a")
+                try await eventually("longer than a lease") { ContinuousClock.now - cut > .seconds(4) }
+                #expect(try await installation.owner(of: tape.session).pid == lonely.pid)
+                switch mended {
+                case .whole: wire.mend()
+                case .anew: await wire.tear()
+                }
+                try await tape.until(3, "turn/completed", within: .seconds(30))
+                #expect(tape.heard("item/agentMessage/delta").count == 42)
+                try await installation.expectWhole(tape)
+                #expect(tape.turnEdges.count == 6)
+                #expect(tape.streamed.map(\.text) == tape.messages)
+                #expect(try await installation.outbox("a").map(\.text) == tape.messages)
+                #expect(try await installation.owner(of: tape.session).pid == lonely.pid)
+                #expect(installation.pids(running: "demo-runtime").count == 1)
+            }
+        }
+    }
+
+    @Test("Its runtime host is stopped for longer than a lease: it notices nothing, and goes on where it was")
     func runtimeStandsStill() async throws {
         try await Installation.with { installation, ingress in
             let tape = try await EventTape.attach(ingress)

@@ -91,23 +91,4 @@ struct RedisRestartTests {
             #expect(try await installation.outbox("a").count == 5)
         }
     }
-
-    @Test("Memory is full: inputs are refused with the reason, running turns end, and all is well when there is room")
-    func fullMemory() async throws {
-        try await Installation.with { installation, ingress in
-            let tape = try await EventTape.attach(ingress)
-            try await tape.enqueue("ends anyway !approve=go", chat: "a")
-            let question = try await tape.until("item/commandExecution/requestApproval")
-            try await installation.redis.onEach("CONFIG", "SET", "maxmemory", "1")
-            let refused = try await tape.request("argus/input/enqueue", ["text": "no room"])
-            #expect(refused.error?["code"]?.int == -32000)
-            try await installation.redis.onEach("CONFIG", "SET", "maxmemory", "0")
-            try await tape.socket.send(#"{"id":\#(question.id?.text ?? "0"),"result":{"decision":"accept"}}"#)
-            try await tape.until("turn/completed")
-            try await tape.enqueue("room", chat: "a")
-            try await tape.until(2, "turn/completed")
-            try await installation.expectWhole(tape)
-            #expect(try await installation.outbox("a").count == 2)
-        }
-    }
 }

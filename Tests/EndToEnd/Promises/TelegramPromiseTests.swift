@@ -78,6 +78,24 @@ struct TelegramPromiseTests {
         }
     }
 
+    @Test("An update that meets a full Redis waits unconfirmed, and is taken once when there is room")
+    func redisFull() async throws {
+        try await withTelegram { telegram, installation, ingress async throws in
+            telegram.say("before", chat: 42)
+            try await heard(1, telegram)
+            try await installation.redis.onEach("CONFIG", "SET", "maxmemory", "1")
+            let update = telegram.say("while Redis is full", chat: 42)
+            let line = try await ingress.process.waitForLine(containing: "telegram waits for Redis")
+            #expect(line.contains("OOM"))
+            #expect(telegram.confirmed < update)
+            try await installation.redis.onEach("CONFIG", "SET", "maxmemory", "0")
+            telegram.say("afterwards", chat: 42)
+            let texts = try await heard(3, telegram)
+            #expect(texts == ["echo: before", "echo: while Redis is full", "echo: afterwards"])
+            try await eventually("the update is confirmed") { telegram.confirmed >= update }
+        }
+    }
+
     @Test("A full session answers that it is full, and the bot goes on")
     func fullSession() async throws {
         try await withTelegram(["ARGUS_INBOX_LIMIT": "3"]) { telegram, installation, _ async throws in
