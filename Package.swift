@@ -159,7 +159,10 @@ var selectedTests: [Target] {
             ["ArgusLocal", "ArgusChat", "ArgusService", "ArgusCore", "ArgusAppServer", nioLocks, logging]),
         tests(
             "EndToEnd",
-            ["ArgusAppServer", "ArgusRedis", "ArgusWorker", "ArgusService", "argus", subprocess, nioCore, nioPosix]),
+            [
+                "ArgusAppServer", "ArgusQueue", "ArgusRedis", "ArgusWorker", "ArgusService", "argus", subprocess,
+                nioCore, nioPosix,
+            ]),
         tests("TidyTests", []),
         tests("Fuzz", fuzzed, exclude: ["Fuzzer.swift", "Corpus"]),
     ]

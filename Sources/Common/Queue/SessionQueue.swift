@@ -96,9 +96,11 @@ package struct SessionQueue: Sendable {
         }
     }
 
-    /// Notes what runs a session (JSON), for people. Nothing is written when the session is gone.
-    package func describe(_ session: SessionID, runtime: String) async throws {
-        _ = try await redis.eval(Scripts.describe, keys: [keys.session(session)], arguments: [.text(runtime)])
+    /// Notes what runs a session (JSON), for people. False: fenced, another worker owns it now, or it is gone.
+    package func describe(_ session: SessionID, _ token: FencingToken, runtime: String) async throws -> Bool {
+        let reply = try await redis.eval(
+            Scripts.describe, keys: [keys.session(session)], arguments: [.text("\(token)"), .text(runtime)])
+        return reply.text == "ok"
     }
 
     /// Deletes all of a session. False: fenced, another worker owns it now.

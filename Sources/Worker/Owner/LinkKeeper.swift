@@ -27,18 +27,15 @@ final class LinkKeeper: Sendable {
     /// The last line that Redis knows of: what the host is asked to go on from.
     let cursor = NIOLockedValueBox<Cursor?>(nil)
     private let request: RuntimeRequest
-    private let token: StreamID
     private let driver: any RuntimeDriver
     private let mailbox: Mailbox
     private let settings: LinkSettings
     private let logger: Logger
 
     init(
-        request: RuntimeRequest, token: StreamID, driver: any RuntimeDriver, mailbox: Mailbox, settings: LinkSettings,
-        logger: Logger
+        request: RuntimeRequest, driver: any RuntimeDriver, mailbox: Mailbox, settings: LinkSettings, logger: Logger
     ) {
         self.request = request
-        self.token = token
         self.driver = driver
         self.mailbox = mailbox
         self.settings = settings
@@ -96,7 +93,7 @@ final class LinkKeeper: Sendable {
         }
         let from = cursor.withLockedValue { $0 }
         FaultPoint.reach(.attachBefore)
-        link.send([.attach(token: token, secret: secret, cursor: from)])
+        link.send([.attach(token: request.token.id, secret: secret, cursor: from)])
         do {
             try await verdict.get()
             FaultPoint.reach(.attachAfter)

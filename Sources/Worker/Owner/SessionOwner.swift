@@ -37,9 +37,9 @@ package struct SessionOwner: Sendable {
         let machine = SessionMachine(session: session, settings: settings, claim: claim, now: .now)
         let keeper = LinkKeeper(
             request: RuntimeRequest(
-                session: session, secret: claim.secret, createdAtMilliseconds: claim.createdAtMilliseconds),
-            token: token.id, driver: driver,
-            mailbox: mailbox, settings: linkSettings, logger: logger)
+                session: session, token: token, secret: claim.secret,
+                createdAtMilliseconds: claim.createdAtMilliseconds),
+            driver: driver, mailbox: mailbox, settings: linkSettings, logger: logger)
         keeper.cursor.withLockedValue { $0 = claim.cursor.flatMap { Cursor($0) } }
         return await withTaskGroup { group in
             let round = OwnerRound(owner: self, machine: machine, revision: claim.revision)

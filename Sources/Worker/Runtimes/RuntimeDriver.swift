@@ -1,9 +1,12 @@
 import ArgusCore
+import ArgusQueue
 import NIOCore
 
 /// What is needed to reach, or to make, the runtime host of a session.
 package struct RuntimeRequest: Sendable {
     package let session: SessionID
+    /// Of the owner that asks.
+    package let token: FencingToken
     /// What the host knows its own workers by.
     package let secret: String
     /// Tells the session from an earlier one of the same id.

@@ -51,7 +51,7 @@ struct RuntimeDrivers {
         let driver = DockerDriver(
             settings, client: client, connectTimeout: configuration.connectTimeout, group: group, logger: logger,
             installation: installation,
-            tokenKey: { try await signing.secret() }, describe: { try await queue.describe($0, runtime: $1) })
+            tokenKey: { try await signing.secret() }, describe: { _ = try await queue.describe($0, $1, runtime: $2) })
         let sweeper = ContainerSweeper(
             docker: configuration.docker, pool: configuration.pool, idleTimeout: configuration.idleTimeout,
             client: client, queue: queue, installation: installation, logger: logger)

@@ -1,4 +1,5 @@
 import ArgusCore
+import ArgusQueue
 import ArgusService
 import ArgusTestSupport
 import Logging
@@ -13,8 +14,7 @@ struct DockerDriverTests {
     @Test("Four workers that make one session's container at once make one, and all connect to it")
     func together() async throws {
         try await Self.with { engine, prefix, home in
-            let request = RuntimeRequest(
-                session: .random(), secret: RandomHex.make(bytes: 32), createdAtMilliseconds: 1)
+            let request = Self.request(.random(), secret: RandomHex.make(bytes: 32))
             let driver = try Self.driver(engine, prefix: prefix, home: home)
             let channels = try await withThrowingTaskGroup(of: (any Channel).self) { group in
                 for _ in 0..<4 {
@@ -39,7 +39,7 @@ struct DockerDriverTests {
             let name = "\(prefix)-\(session)"
             let driver = try Self.driver(engine, prefix: prefix, home: home)
             func connect(_ secret: String) async throws -> String {
-                let request = RuntimeRequest(session: session, secret: secret, createdAtMilliseconds: 1)
+                let request = Self.request(session, secret: secret)
                 try await driver.connect(request) { $0.eventLoop.makeSucceededVoidFuture() }.close()
                 return try await engine.run("inspect", "-f", "{{.Id}}", name)
             }
@@ -49,6 +49,11 @@ struct DockerDriverTests {
             #expect(try await engine.run("inspect", "-f", "{{.State.Status}}", name) == "running")
             #expect(try await connect("two") != first)
         }
+    }
+
+    private static func request(_ session: SessionID, secret: String) -> RuntimeRequest {
+        let token = FencingToken(stream: .ready, id: .zero)
+        return RuntimeRequest(session: session, token: token, secret: secret, createdAtMilliseconds: 1)
     }
 
     private static func with(_ body: (DockerEngine, _ prefix: String, _ home: String) async throws -> Void) async throws
@@ -78,6 +83,6 @@ struct DockerDriverTests {
         let key = try #require(Secret("key"))
         return DockerDriver(
             settings, client: DockerClient(configuration.docker.engine, group: group), connectTimeout: .seconds(60),
-            group: group, logger: .quiet, installation: { "test" }, tokenKey: { key }, describe: { _, _ in })
+            group: group, logger: .quiet, installation: { "test" }, tokenKey: { key }, describe: { _, _, _ in })
     }
 }

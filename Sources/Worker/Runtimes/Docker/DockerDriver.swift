@@ -1,4 +1,5 @@
 import ArgusCore
+import ArgusQueue
 import Logging
 import NIOCore
 import NIOPosix
@@ -17,7 +18,7 @@ package struct DockerDriver: RuntimeDriver {
     private let installation: @Sendable () async throws -> String
     private let tokenKey: @Sendable () async throws -> Secret
     /// Told which container a session has, for lists. Not waited for by anything that matters.
-    private let describe: @Sendable (SessionID, _ runtime: String) async throws -> Void
+    private let describe: @Sendable (SessionID, FencingToken, _ runtime: String) async throws -> Void
     private let group: any EventLoopGroup
     private let logger: Logger
 
@@ -28,7 +29,7 @@ package struct DockerDriver: RuntimeDriver {
         _ settings: ContainerSpec.Settings, client: DockerClient, connectTimeout: Duration, group: any EventLoopGroup,
         logger: Logger, installation: @escaping @Sendable () async throws -> String,
         tokenKey: @escaping @Sendable () async throws -> Secret,
-        describe: @escaping @Sendable (SessionID, _ runtime: String) async throws -> Void
+        describe: @escaping @Sendable (SessionID, FencingToken, _ runtime: String) async throws -> Void
     ) {
         self.settings = settings
         self.client = client
@@ -64,7 +65,7 @@ package struct DockerDriver: RuntimeDriver {
                 let runtime: JSON = [
                     "driver": "docker", "container": .string(container?.id ?? ""), "name": .string(spec.name),
                 ]
-                try? await describe(request.session, runtime.text)
+                try? await describe(request.session, request.token, runtime.text)
                 return channel
             case .wait:
                 try await checkRestarts(container, attempt, isLast: false)
