@@ -36,7 +36,9 @@ struct DelayedSessions: Service {
     func run() async throws {
         try await runUntilShutdown {
             do {
+                FaultPoint.reach(.promoteBefore)
                 let count = try await queue.promoteDelayed()
+                if count > 0 { FaultPoint.reach(.promoteAfter) }
                 woken.add(count)
                 if count > 0 { logger.info("delayed sessions woken", metadata: ["count": "\(count)"]) }
             } catch {

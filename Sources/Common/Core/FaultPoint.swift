@@ -31,6 +31,10 @@ package enum FaultPoint: String, CaseIterable, Sendable {
     case reapBefore = "worker.reap.before"
     case reapAfter = "worker.reap.after"
 
+    // A scheduler: each look for what is due, and after one that found something.
+    case promoteBefore = "scheduler.promote.before"
+    case promoteAfter = "scheduler.promote.after"
+
     // A runtime host: its token on disk, what it passes on, its journal.
     case tokenBefore = "host.token.before"
     case tokenAfter = "host.token.after"

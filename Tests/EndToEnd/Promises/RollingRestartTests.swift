@@ -36,7 +36,8 @@ struct RollingRestartTests {
 
     @Test("With 50 conversations no turn is interrupted, no reply late by more than 2 s, no client reconnects twice")
     func everyProcess() async throws {
-        try await Installation.with(environment: ["ARGUS_QUEUE_MODE": "followup"], workers: 2) { installation, first in
+        let environment = ["ARGUS_QUEUE_MODE": "followup"]
+        try await Installation.with(environment: environment, workers: 2, schedulers: 2) { installation, first in
             let old = [first, try await installation.startIngress()]
             let entrances = Entrances(old)
             let people = (0..<Self.conversations).map { Person(number: $0, client: ResumingClient(entrances)) }
