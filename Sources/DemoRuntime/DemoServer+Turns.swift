@@ -14,14 +14,14 @@ extension DemoServer {
             steer(active, content: content, client: client, spoken: spoken)
             return
         }
-        let turn = DemoTurn(id: newID(), startedAt: now / 1000)
+        let turn = DemoTurn(id: newID(), life: life, startedAt: now / 1000)
         let (plan, tokens) = plan(spoken)
         let active = ActiveTurn(id: turn.id, thread: thread, startedAt: now, plan: plan, tokens: tokens)
         thread.append(turn)
         thread.active = active
         thread.isInError = false
         if thread.preview.isEmpty { thread.preview = String(spoken.prefix(200)) }
-        store.append(thread, "{\"t\":\"turn\",\"id\":\"\(turn.id)\",\"at\":\(turn.startedAt)}")
+        store.append(thread, ThreadStore.beginning(turn))
         let json = turn.json(.notLoaded)
         output.respond(id, "{\"turn\":\(json)}")
         changeStatus(thread, DemoThread.running)

@@ -7,6 +7,8 @@ import NIOCore
 final class DemoServer {
     let store: ThreadStore
     let home: String
+    /// Told in the record of each turn. Random, since the process ids of containers are much alike.
+    let life = RandomHex.make(bytes: 6)
     var output = DemoOutput()
     /// Loaded threads.
     var threads: [String: DemoThread] = [:]

@@ -7,6 +7,8 @@ struct DemoTurn {
     }
 
     let id: String
+    /// The process that ran it: tests tell by it whether a turn was started twice in one.
+    let life: String
     /// Seconds since 1970.
     let startedAt: Int
     var status = Status.inProgress
@@ -18,8 +20,9 @@ struct DemoTurn {
     var items: [String] = []
     var answer: String?
 
-    init(id: String, startedAt: Int) {
+    init(id: String, life: String, startedAt: Int) {
         self.id = id
+        self.life = life
         self.startedAt = startedAt
     }
 

@@ -104,7 +104,7 @@ final class ThreadStore {
         var records = [Self.header(thread)]
         if let name = thread.name { records.append("{\"t\":\"name\",\"name\":\(JSON.quote(name))}") }
         for turn in thread.turns {
-            records.append("{\"t\":\"turn\",\"id\":\"\(turn.id)\",\"at\":\(turn.startedAt)}")
+            records.append(Self.beginning(turn))
             records += turn.items.map { "{\"t\":\"item\",\"item\":\($0)}" }
             if turn.status != .inProgress { records.append(Self.end(turn)) }
         }
@@ -120,6 +120,10 @@ final class ThreadStore {
         files[thread.id]?.descriptor = descriptor
         files[thread.id]?.size = bytes.count
         files[thread.id]?.unwritten = []
+    }
+
+    static func beginning(_ turn: DemoTurn) -> String {
+        "{\"t\":\"turn\",\"id\":\"\(turn.id)\",\"life\":\"\(turn.life)\",\"at\":\(turn.startedAt)}"
     }
 
     static func end(_ turn: DemoTurn) -> String {
@@ -154,7 +158,8 @@ final class ThreadStore {
         switch record["t"]?.string {
         case "turn":
             thread.interruptOpenTurn()
-            thread.append(DemoTurn(id: record["id"]?.string ?? "", startedAt: record["at"]?.int ?? 0))
+            let (id, life) = (record["id"]?.string ?? "", record["life"]?.string ?? "")
+            thread.append(DemoTurn(id: id, life: life, startedAt: record["at"]?.int ?? 0))
         case "item":
             guard let item = record["item"] else { return }
             thread.add(item: item.text)

@@ -36,7 +36,7 @@ struct Chaos {
             "ARGUS_LOG_LEVEL": "info",
         ]
         return try await Installation.with(
-            environment: environment, workers: options.workers, schedulers: 1, redis: redis
+            environment: environment, workers: options.workers, schedulers: 2, redis: redis
         ) { installation, first in
             let entrances = Entrances([first])
             for _ in 1..<max(1, options.ingress) { entrances.add(try await installation.startIngress()) }
@@ -67,7 +67,7 @@ struct Chaos {
             try await withThrowingTaskGroup(of: Void.self) { speaking in
                 for number in 0..<options.conversations {
                     let client = ResumingClient(entrances)
-                    ledger.add(client)
+                    ledger.add(client, of: number)
                     listening.addTask { await client.run() }
                     let conversation = Conversation(
                         number: number, client: client, ledger: ledger, seed: options.seed,
@@ -158,7 +158,7 @@ struct Chaos {
             troubles: \(ledger.troubles.values.reduce(0, +)): \(troubles.joined(separator: ", "))
             kills: \(ledger.count(ofTroublesWith: "kill"))  late owners woken early: \(ledger.wokenEarly)
             inputs: \(verdict.inputs)  turns: \(verdict.turns)  replies: \(verdict.replies)  buried: \(verdict.buried)
-            starts beyond the first: \(verdict.extraStarts)  events heard: \(verdict.events)
+            starts beyond the first: \(verdict.extraStarts)  lives of app-servers: \(verdict.lives)  events heard: \(verdict.events)
             losses: \(verdict.losses)  duplicates: \(verdict.duplicates)
             take-overs: \(takeOvers.count)  longest with a worker and Redis up: \
             \(seconds(takeOvers.map(\.counted).max())) s (of all: \(seconds(takeOvers.map(\.whole).max())) s; \

@@ -12,6 +12,14 @@ struct TakeOver: Sendable {
     let story: [String]
 }
 
+/// The end of an app-server, by itself or with its host.
+struct Kill: Sendable {
+    let session: String
+    let isOfHost: Bool
+    /// It fell within these milliseconds since 1970.
+    let time: ClosedRange<Int>
+}
+
 /// What was sent, done and measured, for the oracle and the summary.
 final class Ledger: Sendable {
     private struct State {
@@ -22,8 +30,9 @@ final class Ledger: Sendable {
         /// Those that were seen too late to be measured.
         var missedTakeOvers = 0
         var clients: [ResumingClient] = []
-        /// How often the runtime host of a session was killed.
-        var hostDeaths: [String: Int] = [:]
+        /// Those that speak, by the names of their conversations.
+        var speakers: [String: ResumingClient] = [:]
+        var kills: [Kill] = []
         /// nil: it is away.
         var redisUpSince: ContinuousClock.Instant? = .now
         /// Sessions of which a late owner was awake while their new one was held.
@@ -36,8 +45,12 @@ final class Ledger: Sendable {
     func send(_ marker: String, to chat: String) { state.withLockedValue { $0.sent[chat, default: []].append(marker) } }
     func count(_ trouble: Trouble) { state.withLockedValue { $0.troubles["\(trouble)", default: 0] += 1 } }
     func add(_ takeOver: TakeOver) { state.withLockedValue { $0.takeOvers.append(takeOver) } }
-    func hostDied(of session: String) { state.withLockedValue { $0.hostDeaths[session, default: 0] += 1 } }
+    func add(_ kill: Kill) { state.withLockedValue { $0.kills.append(kill) } }
     func add(_ client: ResumingClient) { state.withLockedValue { $0.clients.append(client) } }
+    func add(_ speaker: ResumingClient, of conversation: Int) {
+        add(speaker)
+        state.withLockedValue { $0.speakers["c\(conversation)"] = speaker }
+    }
 
     func redis(isAway: Bool) { state.withLockedValue { $0.redisUpSince = isAway ? nil : .now } }
     func missedTakeOver() { state.withLockedValue { $0.missedTakeOvers += 1 } }
@@ -54,7 +67,18 @@ final class Ledger: Sendable {
     var troubles: [String: Int] { state.withLockedValue { $0.troubles } }
     var clients: [ResumingClient] { state.withLockedValue { $0.clients } }
     var takeOvers: [TakeOver] { state.withLockedValue { $0.takeOvers } }
-    func hostDeaths(of session: String) -> Int { state.withLockedValue { $0.hostDeaths[session] ?? 0 } }
+    func hostDeaths(of session: String) -> Int {
+        state.withLockedValue { $0.kills.count { $0.session == session && $0.isOfHost } }
+    }
+
+    /// Of each conversation.
+    var kills: [String: [ClosedRange<Int>]] {
+        state.withLockedValue { state in
+            state.speakers.mapValues { speaker in
+                state.kills.filter { $0.session == speaker.session }.map(\.time)
+            }
+        }
+    }
 
     func count(ofTroublesWith words: String...) -> Int {
         troubles.filter { trouble in words.contains { trouble.key.contains($0) } }.reduce(0) { $0 + $1.value }

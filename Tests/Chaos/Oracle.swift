@@ -14,6 +14,8 @@ struct Oracle {
         var losses = 0
         var duplicates = 0
         var extraStarts = 0
+        /// Of app-servers, as far as turns ran in them.
+        var lives = 0
         var buried = 0
         var events = 0
         /// What Redis held at the end, by kind of key.
@@ -25,8 +27,8 @@ struct Oracle {
     let attempts: Int
     let mode: String
     private(set) var verdict = Verdict()
-    /// Inputs that were given up on, as their dead letters say.
-    private var buried: Set<String> = []
+    /// Inputs that were given up on, as their dead letters say, and when: in milliseconds since 1970.
+    private var buried: [String: Int] = [:]
     private var threads: [[RecordedTurn]] = []
     /// Markers of each chat in the order of their first start, and of the turns that failed as told.
     private var started: [String: [String]] = [:]
@@ -69,7 +71,10 @@ struct Oracle {
             let text = letter.fields.values.joined(separator: " ")
             let markers = Marker.all(in: text)
             if markers.isEmpty { violation("a dead letter of no known input: \(text.prefix(300))") }
-            for marker in markers where !buried.insert(marker).inserted { violation("\(marker) was buried twice") }
+            let time = Int(letter.id.milliseconds)
+            for marker in markers where buried.updateValue(time, forKey: marker) != nil {
+                violation("\(marker) was buried twice")
+            }
             if letter.fields["what"] != "turn" {
                 violation("a dead letter that no owner wrote: \(letter.fields["reason"] ?? "") \(markers)")
             }
@@ -93,7 +98,7 @@ struct Oracle {
             violation("\(chat): a reply of an unknown kind: \(replies.map(\.text).filter { !$0.hasPrefix("echo") })")
         }
         let known = Set(markers)
-        let dead = buried.intersection(known)
+        let dead = known.intersection(buried.keys)
         // Inputs that were collected into one turn are told of by one note.
         if mode == "collect" ? (notes > 0) != !dead.isEmpty : notes != dead.count {
             violation("\(chat): \(dead.count) buried, \(notes) told")
@@ -127,36 +132,9 @@ struct Oracle {
     // MARK: Nothing started twice
 
     private mutating func judgeStarts() {
-        var starts: [String: Int] = [:]
-        for thread in threads {
-            for (index, turn) in thread.enumerated() {
-                let ids = Set(turn.messages.map(\.id))
-                if turn.messages.count != 1, turn.status != nil || turn.messages.count > 1 {
-                    violation(
-                        "turn \(turn.id) of \(turn.markers.first ?? "?") has \(turn.messages.count) messages: \(ids)")
-                }
-                for marker in turn.markers { starts[marker, default: 0] += 1 }
-                // One that failed and whose app-server died before Redis knew is taken for cut off (Codex says `failed`
-                // of such ones too).
-                guard turn.status == "completed" || turn.status == "failed" && !turn.isReverted else { continue }
-                if let again = thread[(index + 1)...].first(where: { !ids.isDisjoint(with: $0.messages.map(\.id)) }) {
-                    violation(
-                        "\(turn.markers.first ?? "?") was started again as \(again.id) after it had ended as \(turn.status ?? "")"
-                    )
-                }
-            }
-        }
-        verdict.extraStarts = starts.values.reduce(0) { $0 + $1 - 1 }
-        for (marker, count) in starts where count > mostStarts(of: marker) {
-            violation("\(marker) was started \(count) times")
-        }
-    }
-
-    /// Beside others a turn is started once more, alone; and each input of its session that was found to be the cause
-    /// of their deaths gives it all its attempts anew.
-    private func mostStarts(of marker: String) -> Int {
-        let session = Marker.session(of: marker)
-        return attempts + 1 + attempts * buried.count { Marker.session(of: $0) == session }
+        let starts = Starts(threads, attempts: attempts, burials: buried, kills: ledger.kills)
+        (verdict.extraStarts, verdict.lives) = (starts.extra, starts.countOfLives)
+        starts.problems.forEach { violation($0) }
     }
 
     // MARK: What clients heard

@@ -7,6 +7,8 @@ import NIOCore
 struct RecordedTurn: Sendable {
     let id: String
     let thread: String
+    /// The app-server that ran it.
+    let life: String
     /// `clientUserMessageId` and text of each message of the person: more than one is a turn that was steered.
     var messages: [(id: String, text: String)] = []
     var answer: String?
@@ -17,6 +19,23 @@ struct RecordedTurn: Sendable {
 
     /// What the conversation called the inputs: one, or several that were collected.
     private(set) var markers: [String] = []
+
+    /// What was started: where it is no input of a conversation, the gateway's name of it.
+    var inputs: [String] { markers.isEmpty ? messages.map(\.id) : markers }
+
+    /// In milliseconds since 1970, with which the id begins.
+    var startedAt: Int { Int(id.prefix(13).filter { $0 != "-" }, radix: 16) ?? 0 }
+
+    /// When its input came, in milliseconds: the gateway names a turn by the entry in the inbox.
+    var acceptedAt: Int? {
+        messages.first.flatMap { $0.id.split(separator: "-").dropFirst().first }.flatMap { Int($0) }
+    }
+
+    /// It made its app-server crash.
+    func isCrash(isFirst: Bool) -> Bool {
+        guard status == nil, let text = messages.first?.text else { return false }
+        return text.contains("!crash") && (isFirst || !text.contains("!crashonce"))
+    }
 
     mutating func add(message text: String, id: String) {
         messages.append((id, text))
@@ -40,7 +59,9 @@ enum ThreadRecord {
             // The last line of a life may be cut off.
             guard let record = try? JSONSlice.parse(String(line)) else { continue }
             switch record["t"]?.string {
-            case "turn": turns.append(RecordedTurn(id: record["id"]?.string ?? "", thread: id))
+            case "turn":
+                let life = record["life"]?.string ?? ""
+                turns.append(RecordedTurn(id: record["id"]?.string ?? "", thread: id, life: life))
             case "item":
                 guard let item = record["item"], !turns.isEmpty else { continue }
                 switch item["type"]?.string {
@@ -69,8 +90,8 @@ enum Marker {
         return text.lastIndex(of: "-").map { String(text[..<$0]) } ?? String(text)
     }
 
-    /// `c3`: both threads of a conversation are one session's.
-    static func session(of marker: String) -> Substring { marker.dropFirst().prefix { $0 != "-" } }
+    /// `c3`: both its threads are one session's.
+    static func conversation(of marker: String) -> String { String(marker.dropFirst().prefix { $0 != "-" }) }
 
     /// Scans by hand: answers may have a megabyte, and a regular expression is slow.
     static func all(in text: String) -> [String] {

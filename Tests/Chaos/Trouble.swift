@@ -11,6 +11,7 @@ enum Trouble: Sendable, CustomStringConvertible {
     case killIngress, stopIngress(milliseconds: Int), replaceIngress
     case killRedis(awayMilliseconds: Int), restartRedis, pauseRedis(milliseconds: Int), flushScripts
     case killAppServer, killHost, stopHost(milliseconds: Int)
+    case killScheduler
 
     var description: String {
         switch self {
@@ -30,6 +31,7 @@ enum Trouble: Sendable, CustomStringConvertible {
         case .killAppServer: "kill -9 app-server"
         case .killHost: "kill -9 runtime host"
         case .stopHost: "stop runtime host"
+        case .killScheduler: "kill -9 scheduler"
         }
     }
 
@@ -41,7 +43,7 @@ enum Trouble: Sendable, CustomStringConvertible {
     }
 
     static func random(using generator: inout SeededGenerator) -> Trouble {
-        switch Int.random(in: 0..<33, using: &generator) {
+        switch Int.random(in: 0..<34, using: &generator) {
         case 0..<5: .killWorker
         case 5..<8: .stopWorker(milliseconds: Int.random(in: 500...10_000, using: &generator))
         case 8..<10: .replaceWorker
@@ -58,7 +60,8 @@ enum Trouble: Sendable, CustomStringConvertible {
         case 24..<29: .killWorkerAt(place(using: &generator))
         case 29..<31:
             .stopWorkerAt(place(using: &generator), milliseconds: Int.random(in: 500...8000, using: &generator))
-        default: .wakeWorkersEarly
+        case 31..<33: .wakeWorkersEarly
+        default: .killScheduler
         }
     }
 

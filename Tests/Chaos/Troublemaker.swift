@@ -75,26 +75,38 @@ struct Troublemaker: Sendable {
             ingress.process.signal(SIGCONT)
         case .flushScripts: _ = try? await installation.redis.command("SCRIPT", "FLUSH")
         case .killAppServer:
-            if let pid = pick(installation.pids(running: "demo-runtime"), choice) { kill(pid, SIGKILL) }
-        case .killHost:
-            guard let pid = pick(hosts, choice) else { return }
-            if let session = session(ofHost: pid) { ledger.hostDied(of: session) }
-            kill(pid, SIGKILL)
+            killRuntime(pick(installation.pids(running: "demo-runtime"), choice), isHost: false)
+        case .killHost: killRuntime(pick(hosts, choice), isHost: true)
         case .stopHost(let milliseconds):
             guard let pid = pick(hosts, choice) else { return }
             kill(pid, SIGSTOP)
             try await Task.sleep(for: .milliseconds(milliseconds))
             kill(pid, SIGCONT)
+        case .killScheduler:
+            guard let scheduler = pick(installation.running("scheduler"), choice) else { return }
+            await scheduler.terminate()
+            try await Task.sleep(for: .milliseconds(Int(choice % 1000)))
+            _ = try await persistently { try await installation.start("scheduler") }
         case .killRedis, .restartRedis, .pauseRedis: break
         }
     }
 
+    private func killRuntime(_ pid: pid_t?, isHost: Bool) {
+        guard let pid, let session = session(of: pid) else { return }
+        func now() -> Int { Int(Date().timeIntervalSince1970 * 1000) }
+        let before = now()
+        kill(pid, SIGKILL)
+        ledger.add(Kill(session: session, isOfHost: isHost, time: before...max(before, now())))
+    }
+
     private var hosts: [pid_t] { installation.pids(running: "runtime-host") }
 
-    private func session(ofHost pid: pid_t) -> String? {
-        let line = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") ?? Data()
-        let words = line.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-        return words.firstIndex(of: "--session").flatMap { $0 + 1 < words.count ? words[$0 + 1] : nil }
+    /// Of a host, or of an app-server.
+    private func session(of pid: pid_t) -> String? {
+        let data = ["cmdline", "environ"].map { FileManager.default.contents(atPath: "/proc/\(pid)/\($0)") ?? Data() }
+        let words = data.joined().split(separator: 0).map { String(decoding: Data($0), as: UTF8.self) }
+        if let name = words.firstIndex(of: "--session"), name + 1 < words.count { return words[name + 1] }
+        return words.first { $0.hasPrefix("ARGUS_SESSION_ID=") }.map { String($0.dropFirst(17)) }
     }
 
     private func disturbRedis(_ trouble: Trouble) async throws {
