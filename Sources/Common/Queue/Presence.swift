@@ -16,7 +16,7 @@ package struct Presence: Sendable {
     /// Those of `ingresses` that are alive.
     package func alive(ingresses: Set<String>) async throws -> Set<String> {
         let names = Array(ingresses)
-        let replies = try await redis.pipeline(names.map { ["EXISTS", .text(keys.ingress($0))] })
+        let replies = try await redis.pipeline(names.map { ["EXISTS", .text(keys.ingress($0))] }).withoutErrors()
         return Set(zip(names, replies).filter { $0.1.int == 1 }.map(\.0))
     }
 
@@ -34,7 +34,7 @@ package struct Presence: Sendable {
                 cursor = next
             } while cursor != "0"
         }
-        let replies = try await redis.pipeline(found.sorted().map { ["HGETALL", .text($0)] })
+        let replies = try await redis.pipeline(found.sorted().map { ["HGETALL", .text($0)] }).withoutErrors()
         return replies.map { $0.pairs.mapValues { String(buffer: $0) } }.filter { !$0.isEmpty }
     }
 }

@@ -23,7 +23,7 @@ extension SessionQueue {
             let counts = try await redis.pipeline([
                 ["ZCARD", .text(keys.sessions(shard))], ["ZCARD", .text(keys.delayed(shard))],
                 ["XLEN", .text(keys.dead(shard))],
-            ])
+            ]).withoutErrors()
             backlog.sessions += counts[0].int ?? 0
             backlog.delayed += counts[1].int ?? 0
             backlog.deadLetters += counts[2].int ?? 0

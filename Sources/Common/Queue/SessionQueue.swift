@@ -87,7 +87,7 @@ package struct SessionQueue: Sendable {
                 ["HLEN", .text(keys.clients(id))],
             ]
         }
-        let replies = try await redis.pipeline(commands)
+        let replies = try await redis.pipeline(commands).withoutErrors()
         return ids.enumerated().compactMap { index, id in
             let at = index * 4
             return SessionRecord(

@@ -54,3 +54,13 @@ package enum RESPValue: Sendable, Equatable {
         return pairs
     }
 }
+
+extension [RESPValue] {
+    /// All of them, if each is an answer: what Redis refused to say must not be read as "there is none".
+    ///
+    /// - Throws: the first error reply, as `RedisError.server`.
+    package func withoutErrors() throws(RedisError) -> [RESPValue] {
+        for case .error(let message) in self { throw .server(message) }
+        return self
+    }
+}

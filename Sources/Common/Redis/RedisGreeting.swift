@@ -11,8 +11,11 @@ extension RedisConnection {
         if let authentication = configuration.authentication { commands.append(authentication) }
         if configuration.database != 0 { commands.append(["SELECT", .integer(configuration.database)]) }
         commands.append(["CLIENT", "SETNAME", .text(Self.printable(name))])
+        let id = commands.count
         commands.append(["CLIENT", "ID"])
-        commands.append(configuration.guides == nil ? ["PING"] : ["ROLE"])
+        // Refused by one that still loads its data, who answers all the rest of this.
+        commands.append(["PING"])
+        if configuration.guides != nil { commands.append(["ROLE"]) }
         let replies = try await ask(commands, limit: .seconds(3))
         for (command, reply) in zip(commands, replies) {
             guard case .error(let message) = reply, let refusal = Self.refusal(command, message, configuration) else {
@@ -24,7 +27,7 @@ extension RedisConnection {
             throw ArgusError(
                 .unavailable, "it is a \(role == "slave" ? "replica" : role), and no failover made it master")
         }
-        return replies[commands.count - 2].int
+        return replies[id].int
     }
 
     /// Closes the connection when the task is cancelled.

@@ -22,7 +22,7 @@ struct ChatMoves: Sendable {
         _ = try await redis.pipeline([
             ["HSET", .text(keys.moved), .text("\(old)"), .text("\(new)")],
             ["HSET", .text(keys.origins), .text("\(new)"), .text("\(first)")],
-        ])
+        ]).withoutErrors()
         newest.withLockedValue { $0[old] = new }
     }
 
