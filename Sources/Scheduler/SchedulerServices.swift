@@ -34,18 +34,20 @@ struct DelayedSessions: Service {
     let logger: Logger
 
     func run() async throws {
-        try await runUntilShutdown {
-            do {
-                FaultPoint.reach(.promoteBefore)
-                let count = try await queue.promoteDelayed()
-                if count > 0 { FaultPoint.reach(.promoteAfter) }
-                woken.add(count)
-                if count > 0 { logger.info("delayed sessions woken", metadata: ["count": "\(count)"]) }
-            } catch {
-                logger.debug("looking for delayed sessions failed", metadata: ["error": "\(error)"])
+        try await queue.keys.inEachShard { shard in
+            try await runUntilShutdown {
+                do {
+                    FaultPoint.reach(.promoteBefore)
+                    let count = try await queue.promoteDelayed(shards: [shard])
+                    if count > 0 { FaultPoint.reach(.promoteAfter) }
+                    woken.add(count)
+                    if count > 0 { logger.info("delayed sessions woken", metadata: ["count": "\(count)"]) }
+                } catch {
+                    logger.debug("looking for delayed sessions failed", metadata: ["error": "\(error)"])
+                }
+                // What is due is known by Redis's clock only: this is how late a wake-up may be.
+                try await Task.sleep(for: .milliseconds(500))
             }
-            // What is due is known by Redis's clock only: this is how late a wake-up may be.
-            try await Task.sleep(for: .milliseconds(500))
         }
     }
 }

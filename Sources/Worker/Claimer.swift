@@ -22,6 +22,13 @@ struct Claimer: Service {
     let logger: Logger
 
     func run() async throws {
+        try await withThrowingDiscardingTaskGroup { shards in
+            for reader in readers { shards.addTask { try await run(reader) } }
+        }
+    }
+
+    /// One shard, in its own time: a claim waits for its master.
+    private func run(_ reader: ReadyReader) async throws {
         let (entries, feed) = AsyncStream.makeStream(of: ReadySession.self)
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask {
@@ -29,11 +36,7 @@ struct Claimer: Service {
                     feed.finish()
                     owners.stop()
                 }
-                try await withThrowingDiscardingTaskGroup { reading in
-                    for reader in readers {
-                        reading.addTask { try await runUntilShutdown { await read(reader, into: feed) } }
-                    }
-                }
+                try await runUntilShutdown { await read(reader, into: feed) }
             }
             for await entry in entries {
                 guard let (owner, claim) = await claim(entry) else { continue }

@@ -5,7 +5,8 @@ import ArgusService
 import Logging
 import ServiceLifecycle
 
-/// Renews what this worker owns, and tells each owner what the renewal showed: a lost session, or new input.
+/// Renews what this worker owns, and tells each owner what the renewal showed: a lost session, or new input. Each shard
+/// in its own time: leases run out while a master that hangs is waited for.
 struct LeaseKeeper: Service {
     static let interval = Duration.milliseconds(750)
 
@@ -16,14 +17,16 @@ struct LeaseKeeper: Service {
 
     /// Stops after the claimer, so that owners which are still handing over keep their leases.
     func run() async throws {
-        try await runUntilShutdown {
-            do {
-                try await renew(owners.all)
-            } catch {
-                logger.debug("renewal failed", metadata: ["error": "\(error)"])
+        try await queue.keys.inEachShard { shard in
+            try await runUntilShutdown {
+                do {
+                    try await renew(owners.all.filter { queue.keys.shard(of: $0.session) == shard })
+                } catch {
+                    logger.debug("renewal failed", metadata: ["error": "\(error)"])
+                }
+                // A lease is renewed by the clock: four times in its life.
+                try await Task.sleep(for: Self.interval)
             }
-            // A lease is renewed by the clock: four times in its life.
-            try await Task.sleep(for: Self.interval)
         }
     }
 
@@ -32,17 +35,7 @@ struct LeaseKeeper: Service {
         FaultPoint.reach(.renewBefore)
         let renewed = try await queue.renew(worker: worker, owned: owned)
         FaultPoint.reach(.renewAfter)
-        for (session, _) in owned {
-            // Without an answer the lease may hold or not: the next round tells.
-            guard let mailbox = owners.mailbox(of: session), let renewal = renewed[session] else { continue }
-            mailbox.signal { mail in
-                mail.isTick = true
-                switch renewal {
-                case .held(let newest): mail.lastInbox = newest
-                case .lost: mail.isLost = true
-                }
-            }
-        }
+        owners.tell(renewed, of: owned)
     }
 }
 
@@ -56,20 +49,21 @@ struct Reaper: Service {
     func run() async throws {
         // Where all workers died, the next one need not wait for the dead.
         let start = (try? await queue.hasServedForALease()) == true ? ContinuousClock.now : nil
-        try await runUntilShutdown {
-            // A silent owner says nothing: looking is all there is. Workers look at different moments.
-            try await Task.sleep(for: .milliseconds(Int.random(in: 400...600)))
-            let shards = queue.settledShards(since: start)
-            guard !shards.isEmpty else { return }
-            do {
-                FaultPoint.reach(.reapBefore)
-                for session in try await queue.reap(pool: pool, shards: shards) {
-                    FaultPoint.reach(.reapAfter)
-                    metrics.takeovers.add(1)
-                    logger.notice("session taken from a silent owner", metadata: ["session": "\(session)"])
+        try await queue.keys.inEachShard { shard in
+            try await runUntilShutdown {
+                // A silent owner says nothing: looking is all there is. Workers look at different moments.
+                try await Task.sleep(for: .milliseconds(Int.random(in: 400...600)))
+                guard queue.isSettled(shard, since: start) else { return }
+                do {
+                    FaultPoint.reach(.reapBefore)
+                    for session in try await queue.reap(pool: pool, shards: [shard]) {
+                        FaultPoint.reach(.reapAfter)
+                        metrics.takeovers.add(1)
+                        logger.notice("session taken from a silent owner", metadata: ["session": "\(session)"])
+                    }
+                } catch {
+                    logger.debug("reaping failed", metadata: ["error": "\(error)"])
                 }
-            } catch {
-                logger.debug("reaping failed", metadata: ["error": "\(error)"])
             }
         }
     }

@@ -11,7 +11,15 @@ package enum Renewal: Sendable, Equatable {
 }
 
 extension QueueKeys {
-    /// Runs `body` for the shards at once: one whose master is away holds up no other.
+    /// Runs `body`, the loop of one shard, for all of them side by side: a shard whose master hangs keeps its own waiting.
+    package func inEachShard(_ body: @escaping @Sendable (Int) async throws -> Void) async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            for shard in 0..<shards { group.addTask { try await body(shard) } }
+        }
+    }
+
+    /// Runs `body` for the shards at once, and waits for all of them, also for one whose master hangs (4 s, until the
+    /// connection is given up). What others depend on is asked for one shard at a time (`inEachShard`).
     ///
     /// - Returns: the results of those that answered.
     /// - Throws: the first error, when none answered.

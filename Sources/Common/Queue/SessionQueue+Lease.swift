@@ -57,15 +57,13 @@ extension SessionQueue {
         try await leases.release(.session(session), token, above: above, delay: delay)
     }
 
-    /// Shards whose master has been connected for long enough: right after a reconnect nobody has had the chance to
-    /// renew.
+    /// Whether the shard's master has been connected for long enough: right after a reconnect nobody has had the chance
+    /// to renew.
     ///
     /// - Parameter start: when this process found a Redis that `hasServedForALease`: an older connection need not wait.
-    package func settledShards(since start: ContinuousClock.Instant? = nil) -> [Int] {
-        (0..<keys.shards).filter { shard in
-            guard let since = redis.readySince(serving: keys.base(shard)) else { return false }
-            return .now - since > limits.settling || start.map { since <= $0 } == true
-        }
+    package func isSettled(_ shard: Int, since start: ContinuousClock.Instant? = nil) -> Bool {
+        guard let since = redis.readySince(serving: keys.base(shard)) else { return false }
+        return .now - since > limits.settling || start.map { since <= $0 } == true
     }
 
     /// Whether every master has been one for longer than a lease: who starts now comes late enough for owners
@@ -99,8 +97,10 @@ extension SessionQueue {
     }
 
     /// Makes ready what was delayed and is due, sessions and chats alike. Returns how many were due.
-    package func promoteDelayed() async throws -> Int {
-        try await keys.eachShard { shard in
+    ///
+    /// - Parameter shards: nil: all of them.
+    package func promoteDelayed(shards: [Int]? = nil) async throws -> Int {
+        try await keys.eachShard(shards) { shard in
             let reply = try await redis.eval(
                 Scripts.promote, keys: [keys.delayed(shard)], arguments: [.text(keys.base(shard)), 100])
             return reply.array?.first?.int ?? 0

@@ -16,7 +16,7 @@ enum RedisAddress: Sendable {
 
 /// Keeps one connection to Redis: connects, greets, and connects again when it is lost or another is the master.
 ///
-///     down ──address, connect, greet──▶ up ──lost, replaced──▶ down (50 ms … 1 s, jittered)
+///     down ──address, connect, greet──▶ up ──lost, replaced──▶ down (25 … 500 ms: RedisBackoff)
 ///       └──────── cancelled or graceful shutdown ────────▶ over: whoever waits is failed
 final class RedisConnector: RedisParty {
     struct Ready: Sendable {

@@ -23,6 +23,23 @@ package final class Owners: Sendable {
         state.withLockedValue { $0.owned[session]?.mailbox }
     }
 
+    /// Tells owners what the renewal of their leases showed. It says nothing about a lease that this worker got
+    /// meanwhile.
+    func tell(_ renewals: [SessionID: Renewal], of leases: [(session: SessionID, token: FencingToken)]) {
+        for (session, token) in leases {
+            let owner = state.withLockedValue { $0.owned[session] }
+            // Without an answer the lease may hold or not: the next round tells.
+            guard let owner, owner.token == token, let renewal = renewals[session] else { continue }
+            owner.mailbox.signal { mail in
+                mail.isTick = true
+                switch renewal {
+                case .held(let newest): mail.lastInbox = newest
+                case .lost: mail.isLost = true
+                }
+            }
+        }
+    }
+
     /// - Returns: false while the worker is stopping, or if an older ownership of the session has not ended yet.
     func add(_ session: SessionID, _ token: FencingToken, _ mailbox: Mailbox) -> Bool {
         state.withLockedValue { state in

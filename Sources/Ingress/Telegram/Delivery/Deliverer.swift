@@ -25,8 +25,8 @@ struct Deliverer: Service {
 
     func run() async throws {
         await withDiscardingTaskGroup { keepers in
-            keepers.addTask { await keepLeases() }
-            keepers.addTask { try? await reap() }
+            keepers.addTask { try? await queue.keys.inEachShard { await keepLeases($0) } }
+            keepers.addTask { try? await queue.keys.inEachShard { try await reap($0) } }
             await deliver()
             // What was under way at shutdown has kept its lease until here.
             keepers.cancelAll()
@@ -118,9 +118,9 @@ struct Deliverer: Service {
     }
 
     /// A chat that is no longer ours is fenced by its next write; here it only leaves the list.
-    private func keepLeases() async {
+    private func keepLeases(_ shard: Int) async {
         while !Task.isCancelled {
-            let owned = chats.owned
+            let owned = chats.owned.filter { $0.chat.shard == shard }
             if !owned.isEmpty, let renewed = try? await queue.renewChats(deliverer: id, owned: owned) {
                 for (chat, token) in owned where renewed[chat] == .lost { chats.lost(chat, token) }
             }
@@ -130,17 +130,16 @@ struct Deliverer: Service {
     }
 
     /// Chats of deliverers that went silent, and those whose delay is over (so that no scheduler is needed for them).
-    private func reap() async throws {
+    private func reap(_ shard: Int) async throws {
         try await runUntilShutdown {
             // A silent deliverer says nothing: looking is all there is. Each looks at another moment.
             try await Task.sleep(for: .milliseconds(Int.random(in: 400...600)))
-            let shards = queue.settledShards()
-            guard !shards.isEmpty else { return }
+            guard queue.isSettled(shard) else { return }
             do {
-                for chat in try await queue.reapChats(channel: Self.channel, shards: shards) {
+                for chat in try await queue.reapChats(channel: Self.channel, shards: [shard]) {
                     logger.notice("chat taken from a silent deliverer", metadata: ["chat": "\(chat.chat)"])
                 }
-                _ = try await queue.promoteDelayed()
+                _ = try await queue.promoteDelayed(shards: [shard])
             } catch {
                 logger.debug("reaping chats failed", metadata: ["error": "\(error)"])
             }
