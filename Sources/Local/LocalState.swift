@@ -13,12 +13,14 @@ package struct LocalState: Sendable {
         return LocalState(url: url, redis: redis)
     }
 
-    /// `environment` as the roles of an `argus up` have it: its Redis is its own, whatever the shell has for others.
+    /// `environment` as the roles of an `argus up` have it: its Redis is its own and has no replica, whatever the shell
+    /// has for others; and two roles can't serve metrics at one address.
     ///
     /// - Parameter state: the one that runs; nil for one that is only about to.
     package static func environment(_ environment: [String: String], of state: LocalState? = nil) -> [String: String] {
         var environment = environment
-        for setting in [Setting.redisURL, .redisPrefix, .shards, .pool] { environment[setting.variable] = nil }
+        let others: [Setting] = [.redisURL, .redisPrefix, .shards, .pool, .waitReplicas, .metricsAddress]
+        for setting in others { environment[setting.variable] = nil }
         environment[Setting.redisURL.variable] = state?.redis
         return environment
     }

@@ -7,8 +7,8 @@ import Testing
 struct LocalStateTests {
     private let shell = [
         "HOME": "/home/ada", "ARGUS_REDIS_URL": "redis://elsewhere", "ARGUS_REDIS_PREFIX": "theirs",
-        "ARGUS_SHARDS": "7",
-        "ARGUS_POOL": "theirs",
+        "ARGUS_SHARDS": "7", "ARGUS_POOL": "theirs", "ARGUS_REDIS_WAIT_REPLICAS": "1",
+        "ARGUS_METRICS_ADDRESS": "127.0.0.1:9464",
     ]
 
     @Test("argus status looks where argus up writes, whatever the shell has for other installations")
