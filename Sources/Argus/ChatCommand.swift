@@ -26,9 +26,7 @@ struct ChatCommand: AsyncParsableCommand {
 
     func run() async throws {
         let environment = ProcessFacts.environment
-        func text(_ setting: Setting) -> String? { environment[setting.variable].flatMap { $0.isEmpty ? nil : $0 } }
-        let folder = HomePath.resolve(
-            home ?? text(.home) ?? Setting.home.fallback ?? "", environment: environment)
+        let folder = HomePath.home(flag: home, environment: environment)
         let address: ChatAddress
         do throws(ArgusError) {
             address = try ChatAddress(url ?? LocalState.read(home: folder)?.url ?? "ws://127.0.0.1:8080/ws")
@@ -38,7 +36,7 @@ struct ChatCommand: AsyncParsableCommand {
         guard session == "default" || SessionID(session) != nil else {
             throw ValidationError("\(session) is no session id; argus status lists them")
         }
-        let secret = (token ?? text(.token)).flatMap { Secret($0) }
+        let secret = (token ?? environment[Setting.token.variable]).flatMap { Secret($0) }
         throw ExitCode(await Chat.run(Chat.Options(address: address, token: secret, session: session)))
     }
 }

@@ -37,10 +37,8 @@ enum RedisQuestion {
         overrides[Setting.home.variable] = home
         var environment = ProcessFacts.environment
         if options.redisURL == nil, (environment[Setting.redisURL.variable] ?? "").isEmpty {
-            let folder = HomePath.resolve(
-                home ?? environment[Setting.home.variable] ?? Setting.home.fallback ?? "", environment: environment)
             // What the shell has for other installations is not that one's.
-            if let state = LocalState.read(home: folder) {
+            if let state = LocalState.read(home: HomePath.home(flag: home, environment: environment)) {
                 environment = LocalState.environment(environment, of: state)
             }
         }

@@ -74,6 +74,15 @@ struct ConfigurationTests {
         #expect(errors.description.contains("--runtime-cmd 'codex app-server'"))
     }
 
+    @Test("The home is the flag's, else the variable's, else its usual place")
+    func home() {
+        let environment = ["HOME": "/home/ada", "ARGUS_HOME_HOST_PATH": "/srv/argus"]
+        #expect(HomePath.home(flag: "~/a", environment: environment) == "/home/ada/a")
+        #expect(HomePath.home(flag: nil, environment: environment) == "/srv/argus")
+        let empty = ["HOME": "/home/ada", "ARGUS_HOME_HOST_PATH": ""]
+        #expect(HomePath.home(flag: nil, environment: empty) == "/home/ada/.argus")
+    }
+
     @Test("An empty value counts as unset")
     func empty() throws {
         let configuration = try Configuration.load(environment: ["ARGUS_PORT": "", "ARGUS_TOKEN": ""])
