@@ -76,12 +76,14 @@ struct ModeTests {
         #expect(bench.inbox.isEmpty)
     }
 
-    @Test("waits no longer than two minutes to hear whether the running turn takes it")
-    func unanswered() {
+    @Test(
+        "waits no longer than two minutes, or the app-server's life, to hear whether the running turn takes it",
+        arguments: [false, true])
+    func unanswered(dies: Bool) {
         var bench = running(.steer)
         bench.say("two", chat: "a")
         bench.complete("u1")
-        bench.pass(.seconds(121))
+        if dies { bench.restart(to: "aaaaaaaa.2") } else { bench.pass(.seconds(121)) }
         bench.context()
         #expect(bench.prompt.hasSuffix("two"))
     }

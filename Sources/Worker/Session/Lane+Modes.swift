@@ -30,8 +30,9 @@ extension Lane {
         steering.remove(entry)
         guard isTaken, let index = waiting.firstIndex(where: { $0.entry == entry }) else { return [] }
         let input = waiting.remove(at: index)
-        // The turn's end was faster than the answer: its reply was for this input as well.
-        guard row != nil else { return [.skip([entry])] }
+        // The turn's end was faster than the answer: its reply was for this input as well. A turn that runs now is one
+        // that the runtime or a client has begun, since ours wait for the answer.
+        guard row?.isWorded == true else { return [.skip([entry])] }
         running.append(input)
         row?.entries.append(entry)
         return [.persist]

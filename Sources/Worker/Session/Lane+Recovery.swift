@@ -87,11 +87,12 @@ extension Lane {
     /// The app-server that ran this turn is gone, and a new one runs. Whether that counts against the turn was noted in
     /// its row before.
     package mutating func runtimeRestarted() -> [Action] {
+        // Also of a turn that is over: nobody will say any more whether it took them.
+        steering = []
         guard let row else { return [] }
         isCheckup = false
         hasResumed = false
         self.row?.commands = [:]
-        steering = []
         if row.kind == .foreign {
             let reason = "the runtime restarted"
             return cut(.failed, reason) + end(.failed(message: reason))

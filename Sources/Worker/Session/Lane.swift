@@ -169,7 +169,7 @@ package struct Lane: Sendable {
     }
 
     package mutating func completed(turn: String, _ ending: Ending) -> [Action] {
-        guard let row, row.turn == nil || row.turn == turn else { return [] }
+        guard let row, row.turn == turn || row.turn == nil && row.step == .startTurn else { return [] }
         if case .completed(nil) = ending { return end(.completed(answer: row.answer)) }
         return end(ending)
     }
@@ -204,6 +204,7 @@ package struct Lane: Sendable {
             self.row = nil
             running = []
             stoppers = []
+            isCheckup = false
         }
         return (row, running)
     }

@@ -83,6 +83,8 @@ extension SessionMachine {
         for (key, actions) in actions {
             lastSign[key] = now
             perform(actions, on: key)
+            // What waited for the answer to a steer waits no longer.
+            if lanes[key]?.row == nil { startNext(key) }
         }
         if runtime.isUp { resendCalls() }
     }
