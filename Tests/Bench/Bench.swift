@@ -36,14 +36,17 @@ struct Bench {
         try await BenchStage.with { stage in
             let socket = try await BenchSocket.connect(port: stage.port, on: group)
             let thread = try await socket.startThreads(1)[0]
-            let raw = await rounds(socket, turns) { turnStart(thread, $0) }
+            var (raw, enqueued) = (Figures(), Figures())
+            let rawUse = try await stage.redisUse { raw = await rounds(socket, turns) { turnStart(thread, $0) } }
             Report.line("raw turn/start over /ws, p50 / p99", pair(raw))
             Report.line("  above the runtime alone, p50", Report.number(raw.p50 - alone.p50), bar: "≤ 1.5")
             Report.line("  above the runtime alone, p99", Report.number(raw.p99 - alone.p99), bar: "≤ 5")
-            let enqueued = await rounds(socket, turns) { enqueue(nil, $0) }
+            tell(rawUse, turns)
+            let use = try await stage.redisUse { enqueued = await rounds(socket, turns) { enqueue(nil, $0) } }
             Report.line("argus/input/enqueue, p50 / p99", pair(enqueued))
             Report.line("  above the runtime alone, p50", Report.number(enqueued.p50 - alone.p50), bar: "≤ 1.5")
             Report.line("  above the runtime alone, p99", Report.number(enqueued.p99 - alone.p99), bar: "≤ 5")
+            tell(use, turns)
             let (first, last) = (enqueued.part(100..<300), enqueued.part(800..<1000))
             Report.line(
                 "  turns 800–1000 against 100–300, p50", "× " + Report.number(last.p50 / first.p50), bar: "flat")
@@ -57,8 +60,18 @@ struct Bench {
         try await BenchStage.with { stage in
             let socket = try await BenchSocket.connect(port: stage.port, on: group)
             let threads = try await socket.startThreads(32)
-            await flood(socket, stage, "raw turn/start", turns, bar: "≥ 2,000/s") { turnStart(threads[$0 % 32], $0) }
-            await flood(socket, stage, "argus/input/enqueue", turns, bar: "≥ 1,500/s") { enqueue(threads[$0 % 32], $0) }
+            let raw = try await stage.redisUse {
+                await flood(socket, stage, "raw turn/start", turns, bar: "≥ 2,000/s") {
+                    turnStart(threads[$0 % 32], $0)
+                }
+            }
+            tell(raw, turns)
+            let enqueued = try await stage.redisUse {
+                await flood(socket, stage, "argus/input/enqueue", turns, bar: "≥ 1,500/s") {
+                    enqueue(threads[$0 % 32], $0)
+                }
+            }
+            tell(enqueued, turns)
             socket.close()
         }
         try await BenchStage.with { stage in
@@ -164,6 +177,13 @@ struct Bench {
         Report.line(name, "\(Int(Double(turns) / seconds)) turns/s", bar: bar)
         let spent = zip(stage.cpu, cpu).map { "\($0.0) \(Int(($0.1 - $1.1) * 1000 / Double(turns)))" }
         Report.line("  CPU per turn, µs", spent.joined(separator: ", "))
+    }
+
+    private static func tell(_ use: RedisUse, _ turns: Int) {
+        let (scripts, commands) = (use.scripts / Double(turns), use.commands / Double(turns))
+        Report.line(
+            "  Redis per turn",
+            "\(Report.number(scripts)) scripts, \(Report.number(commands)) commands (those in scripts too)")
     }
 
     private static func pair(_ figures: Figures) -> String {

@@ -26,6 +26,11 @@ struct BenchStage: Sendable {
         }
     }
 
+    /// What the whole path asked of Redis meanwhile.
+    func redisUse(_ body: () async throws -> Void) async throws -> RedisUse {
+        try await RedisUse.of({ try await installation.redis.command($0) }, body: body)
+    }
+
     /// CPU of every process of the stage, in milliseconds, by name.
     var cpu: [(String, Double)] {
         var all = ["ingress", "worker"].map { name in

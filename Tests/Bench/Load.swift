@@ -57,6 +57,9 @@ enum Load {
 
     private struct Traffic {
         var waits = Figures()
+        /// Of the first and of the last tenth: what gets worse in an hour shows between them.
+        var first = Figures()
+        var last = Figures()
         var turns = 0
         var seconds = 0.0
         var cpu: [(String, Double)] = []
@@ -67,13 +70,18 @@ enum Load {
         var traffic = Traffic()
         let cpu = stage.cpu
         let begin = ContinuousClock.now
-        traffic.waits = await withTaskGroup(of: [Duration].self) { group in
+        let tenth = turns / 10
+        traffic = await withTaskGroup(of: [Duration].self) { group in
             for person in people {
                 group.addTask { await talk(person, turns: turns) }
             }
-            var all = Figures()
-            for await waits in group { for wait in waits { all.add(wait - delay) } }
-            return all
+            var traffic = traffic
+            for await waits in group {
+                for wait in waits { traffic.waits.add(wait - delay) }
+                for wait in waits.prefix(tenth) { traffic.first.add(wait - delay) }
+                for wait in waits.suffix(tenth) { traffic.last.add(wait - delay) }
+            }
+            return traffic
         }
         traffic.seconds = (ContinuousClock.now - begin).milliseconds / 1000
         traffic.turns = people.count * turns
@@ -100,8 +108,10 @@ enum Load {
         Report.line(
             "\(name): turns/s",
             "\(Int(Double(traffic.turns) / traffic.seconds)) of at most \(Int(most)), \(traffic.turns) turns")
-        let (p50, p99) = (Report.number(traffic.waits.p50, 1), Report.number(traffic.waits.p99, 1))
-        Report.line("  above the runtime's own \(Int(delay.milliseconds)) ms, p50 / p99", "\(p50) / \(p99) ms")
+        func pair(_ waits: Figures) -> String { "\(Report.number(waits.p50, 1)) / \(Report.number(waits.p99, 1)) ms" }
+        Report.line("  above the runtime's own \(Int(delay.milliseconds)) ms, p50 / p99", pair(traffic.waits))
+        Report.line(
+            "  the same in its first / last tenth", "\(pair(traffic.first)) / \(pair(traffic.last))")
         let spent = traffic.cpu.map { "\($0.0) \(Int($0.1 * 1000 / Double(traffic.turns)))" }
         Report.line("  CPU per turn, µs", spent.joined(separator: ", "))
     }

@@ -64,7 +64,7 @@ enum QueueBench {
         var row = Row()
         let own = ProcessFigures.cpuMilliseconds(getpid())
         var seconds = 0.0
-        row.use = try await RedisUse.of(stage.redis) {
+        row.use = try await RedisUse.of({ try await stage.redis.send($0) }) {
             let begin = ContinuousClock.now
             try await body()
             seconds = (ContinuousClock.now - begin).milliseconds / 1000
