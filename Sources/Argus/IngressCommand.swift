@@ -14,12 +14,16 @@ struct IngressCommand: AsyncParsableCommand {
     @OptionGroup(title: "Redis") var replicas: ReplicasOption
     @OptionGroup(title: "Redis") var pool: PoolOption
     @OptionGroup(title: "HTTP and WebSocket") var listen: ListenOptions
+    @OptionGroup(title: "Upstreams") var mode: ProvisionOption
+    @OptionGroup(title: "Upstreams") var upstreams: UpstreamsOption
     @OptionGroup(title: "Limits of a session") var limits: LimitOptions
     @OptionGroup(title: "Telegram") var telegram: TelegramOptions
     @OptionGroup(title: "Logging") var log: LogOptions
 
     func run() async throws {
-        let flags: [any SettingOptions] = [redis, replicas, pool, listen, limits, telegram, log]
+        let flags: [any SettingOptions] = [
+            redis, replicas, pool, listen, mode, upstreams, limits, telegram, log,
+        ]
         try await Role.run("ingress", flags) { try IngressServices.make($0, logger: $1) }
     }
 }

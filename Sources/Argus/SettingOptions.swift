@@ -82,9 +82,21 @@ struct HostOptions: SettingOptions {
 
 struct RuntimeOptions: SettingOptions {
     @OptionGroup var host: HostOptions
+    @OptionGroup var mode: ProvisionOption
+
+    var values: [(Setting, String?)] { host.values + mode.values }
+}
+
+struct ProvisionOption: SettingOptions {
     @Option(name: .setting(.provisionMode), help: .setting(.provisionMode, shows: "mode")) var provisionMode: String?
 
-    var values: [(Setting, String?)] { host.values + [(.provisionMode, provisionMode)] }
+    var values: [(Setting, String?)] { [(.provisionMode, provisionMode)] }
+}
+
+struct UpstreamsOption: SettingOptions {
+    @Option(name: .setting(.upstreams), help: .setting(.upstreams, shows: "json")) var upstreams: String?
+
+    var values: [(Setting, String?)] { [(.upstreams, upstreams)] }
 }
 
 struct ContainerOptions: SettingOptions {
@@ -104,18 +116,19 @@ struct ContainerOptions: SettingOptions {
     var variables: String?
     @Option(name: .setting(.sessionHomes), help: .setting(.sessionHomes, shows: "mode")) var homes: String?
     @Option(name: .setting(.orphans), help: .setting(.orphans, shows: "mode")) var orphans: String?
-    @Option(name: .setting(.upstreams), help: .setting(.upstreams, shows: "json")) var upstreams: String?
+    @OptionGroup var upstreams: UpstreamsOption
     @Option(name: .setting(.upstreamHost), help: .setting(.upstreamHost, shows: "host")) var upstreamHost: String?
     @Option(name: .setting(.upstreamPort), help: .setting(.upstreamPort, shows: "port")) var upstreamPort: String?
 
     var values: [(Setting, String?)] {
-        [
+        let own: [(Setting, String?)] = [
             (.connectTimeout, connectTimeout), (.idleTimeout, idleTimeout), (.dockerSocket, dockerSocket),
             (.dockerHost, dockerHost), (.containerPrefix, prefix), (.dockerNetwork, network), (.runtimeImage, image),
             (.runtimeCPUs, cpus), (.runtimeMemory, memory), (.runtimeSwap, swap), (.runtimePIDs, pids),
-            (.runtimeEnvironment, variables), (.sessionHomes, homes), (.orphans, orphans), (.upstreams, upstreams),
+            (.runtimeEnvironment, variables), (.sessionHomes, homes), (.orphans, orphans),
             (.upstreamHost, upstreamHost), (.upstreamPort, upstreamPort),
         ]
+        return own + upstreams.values
     }
 }
 

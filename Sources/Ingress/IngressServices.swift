@@ -30,7 +30,7 @@ package enum IngressServices {
         let gateway = SessionGateway(
             queue: queue, feeds: feeds, metrics: metrics,
             access: AccessPolicy(token: configuration.token, origins: configuration.corsOrigins),
-            pool: configuration.pool, ingress: ingress, logger: logger)
+            pool: configuration.pool, upstreams: configuration.staticUpstreams, ingress: ingress, logger: logger)
         let presence = ArgusService.Presence(
             role: "ingress", id: ingress, prefix: configuration.redisPrefix, redis: redis, logger: logger,
             fields: { [("connections", "\(metrics.connections.value)")] }, onLapse: { await gateway.attachAgain() })

@@ -13,7 +13,7 @@ struct CommandLineTests {
     @Test(
         "Each role lists the options that it reads, and no other's",
         arguments: [
-            ("ingress", ["--port", "--telegram-bot-token", "--inbox-limit"], ["--runtime-cmd", "--metrics-address"]),
+            ("ingress", ["--port", "--inbox-limit", "--upstreams-json"], ["--runtime-cmd", "--metrics-address"]),
             ("worker", ["--runtime-cmd", "--docker-host", "--metrics-address"], ["--port", "--telegram-bot-token"]),
             ("scheduler", ["--redis-url", "--metrics-address"], ["--port", "--runtime-cmd", "--queue-mode"]),
             ("runtime-host", ["--session", "--runtime-cmd"], ["--provision-mode", "--redis-url", "--port"]),

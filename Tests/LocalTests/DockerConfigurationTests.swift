@@ -60,10 +60,14 @@ struct DockerConfigurationTests {
     @Test("Upstreams are the original's: one by host and port, or several by id")
     func upstreams() throws {
         let one = try Configuration.load(environment: ["ARGUS_TCP_HOST": "h", "ARGUS_TCP_PORT": "1"]).upstreams
-        #expect(one.only == StaticConfiguration.Upstream(host: "h", port: 1))
+        #expect(one.upstreams == ["default": .init(host: "h", port: 1)])
+        #expect(one.only == one.upstreams["default"] && one.defaultSession == nil)
         let text = #"{"a":{"host":"x","token":"t"},"b":{"host":"y","port":9}}"#
         let several = try Configuration.load(environment: ["ARGUS_UPSTREAMS_JSON": text]).upstreams
         #expect(several.upstreams == ["a": .init(host: "x", port: 7777), "b": .init(host: "y", port: 9)])
-        #expect(several.only == nil)
+        #expect(several.only == nil && several.defaultSession?.rawValue == "a")
+        let named = StaticConfiguration(
+            upstreams: several.upstreams.merging(["default": .init(host: "z", port: 1)]) { $1 })
+        #expect(named.defaultSession?.rawValue == "default")
     }
 }

@@ -53,7 +53,12 @@ package struct SessionQueue: Sendable {
     }
 
     /// The session of whoever names none. The same for all processes; after its deletion, another one.
-    package func defaultSession(pool: String = "default") async throws -> SessionID {
+    /// - Parameter fixed: the one that settings name; it is made if there is none.
+    package func defaultSession(pool: String = "default", fixed: SessionID? = nil) async throws -> SessionID {
+        if let fixed {
+            _ = try await open(fixed, pool: pool, create: true)
+            return fixed
+        }
         _ = try await redis.send(["SET", .text(keys.defaultSession), .text(SessionID.random().rawValue), "NX"])
         let reply = try await redis.send(["GET", .text(keys.defaultSession)])
         guard let session = reply.text.flatMap({ SessionID($0) }) else {

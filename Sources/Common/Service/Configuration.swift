@@ -24,6 +24,8 @@ package struct Configuration: Sendable {
     package var runtimeCommand: String
     package var docker: DockerConfiguration
     package var upstreams: StaticConfiguration
+    /// The same, where runtimes are upstreams.
+    package var staticUpstreams: StaticConfiguration? { provisionMode == .static ? upstreams : nil }
     /// How long a runtime may take to come up.
     package var connectTimeout: Duration
     /// How long a session is at rest before its container is stopped; nil: for ever.
@@ -71,7 +73,7 @@ package struct Configuration: Sendable {
     private static func read(
         _ reader: inout SettingReader, environment: [String: String], redis: RedisConfiguration
     ) -> Configuration {
-        let home = HomePath.resolve(reader.text(.home) ?? "~/.argus", environment: environment)
+        let home = HomePath.home(reader, environment: environment)
         let workspace = reader.text(.workspace).map { HomePath.resolve($0, environment: environment) }
         let eventsLimit = reader.bytes(.eventsLimit, in: 1 << 16...1 << 30, fallback: 16 << 20)
         let eventLimit = reader.bytes(.eventLimit, in: 1 << 10...1 << 28, fallback: min(8 << 20, eventsLimit))

@@ -52,7 +52,8 @@ extension Setting {
         allowed: "off, dry-run (say so in the log) or delete", example: "delete", fallback: "dry-run")
 
     package static let upstreams = Setting(
-        "ARGUS_UPSTREAMS_JSON", "upstreams-json", "App-servers that someone else runs, by the id of their session.",
+        "ARGUS_UPSTREAMS_JSON", "upstreams-json",
+        "App-servers that someone else runs, by the id of their session; the same for ingress and worker.",
         allowed: #"an object as {"id":{"host":"…","port":7777}} with one entry or more"#,
         example: #"{"main":{"host":"10.0.0.5"}}"#, isSecret: true)
     package static let upstreamHost = Setting(

@@ -14,18 +14,25 @@ package struct StaticConfiguration: Sendable, Equatable {
 
     /// By the id of the session that uses it.
     package let upstreams: [String: Upstream]
-    /// For sessions of any id: where there is only one upstream.
-    package let only: Upstream?
 
-    package init(upstreams: [String: Upstream], only: Upstream? = nil) {
+    package init(upstreams: [String: Upstream]) {
         self.upstreams = upstreams
-        self.only = only ?? (upstreams.count == 1 ? upstreams.values.first : nil)
+    }
+
+    /// For sessions of any id: where there is only one upstream.
+    package var only: Upstream? { upstreams.count == 1 ? upstreams.values.first : nil }
+
+    /// The session of whoever names none, such as a chat, where not every session has an upstream: that of `default`,
+    /// else the first by name.
+    package var defaultSession: SessionID? {
+        guard only == nil else { return nil }
+        return SessionID(upstreams["default"] != nil ? "default" : upstreams.keys.min() ?? "")
     }
 
     static func read(_ reader: inout SettingReader) -> StaticConfiguration {
         let host = reader.value(.upstreamHost, fallback: "127.0.0.1", convert: hostName)
         let port = reader.number(.upstreamPort, in: 1...65_535, fallback: 7777)
-        let one = StaticConfiguration(upstreams: [:], only: Upstream(host: host, port: port))
+        let one = StaticConfiguration(upstreams: ["default": Upstream(host: host, port: port)])
         return reader.value(.upstreams, fallback: one) { parse($0) }
     }
 

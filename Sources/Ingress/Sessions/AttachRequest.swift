@@ -1,4 +1,5 @@
 import ArgusCore
+import ArgusService
 import NIOHTTP1
 
 /// What a client asks for when it connects to `/ws`.
@@ -17,9 +18,10 @@ struct AttachRequest: Equatable {
     /// Wrap each event: `{"eventId":…,"frame":…}`.
     let wantsIDs: Bool
 
-    init(_ query: [String: String]) throws(WebSocketClose) {
+    /// - Parameter upstreams: where runtimes are someone else's: each has a session of its id.
+    init(_ query: [String: String], upstreams: StaticConfiguration? = nil) throws(WebSocketClose) {
         switch query["session"] {
-        case nil, "": target = .new
+        case nil, "": target = try Self.unnamed(query["id"] ?? "", upstreams)
         case "default": target = .installationDefault
         case .some(let name):
             guard let session = SessionID(name) else { throw .unknownSession }
@@ -35,6 +37,18 @@ struct AttachRequest: Equatable {
             after = id
         }
         wantsIDs = ["1", "true"].contains(query["ids"] ?? "")
+    }
+
+    /// - Parameter id: how clients of the original choose an upstream.
+    private static func unnamed(_ id: String, _ upstreams: StaticConfiguration?) throws(WebSocketClose) -> Target {
+        guard let upstreams else { return .new }
+        guard !id.isEmpty else {
+            // A session of any other id would have no app-server.
+            guard upstreams.only != nil else { throw .severalUpstreams }
+            return .new
+        }
+        guard upstreams.upstreams[id] != nil, let session = SessionID(id) else { throw .unknownUpstream }
+        return id == "default" ? .installationDefault : .named(session)
     }
 
     /// The first frame to every client. `mode` is a word of the protocol, whatever runs the session.

@@ -62,7 +62,7 @@ struct SessionConnection: Sendable {
     private func attach() async throws -> (SessionID, FeedMember) {
         guard let request = socket.takeRequest() else { throw WebSocketClose.protocolError("no request") }
         try admit(request)
-        let attach = try AttachRequest(request.query)
+        let attach = try AttachRequest(request.query, upstreams: gateway.upstreams)
         let (session, created) = try await open(attach.target)
         let greeting = AttachRequest.greeting(session, attached: attach.target != .new, created: created)
         socket.send(text: ByteBuffer(string: greeting.text))
@@ -95,11 +95,12 @@ struct SessionConnection: Sendable {
             }
             return (session, created: result != .unknown)
         case .named(let session):
+            let isUpstream = gateway.upstreams?.upstreams[session.rawValue] != nil
             let result = try await gateway.persistently(for: .seconds(10), socket) {
-                try await gateway.queue.open(session, pool: gateway.pool, create: false)
+                try await gateway.queue.open(session, pool: gateway.pool, create: isUpstream)
             }
-            guard result == .exists else { throw WebSocketClose.unknownSession }
-            return (session, created: false)
+            guard result != .unknown else { throw WebSocketClose.unknownSession }
+            return (session, created: result == .created)
         case .installationDefault:
             return try await openDefault()
         }
@@ -107,7 +108,7 @@ struct SessionConnection: Sendable {
 
     private func openDefault() async throws -> (SessionID, created: Bool) {
         let session = try await gateway.persistently(for: .seconds(10), socket) {
-            try await gateway.queue.defaultSession(pool: gateway.pool)
+            try await gateway.queue.defaultSession(pool: gateway.pool, fixed: gateway.upstreams?.defaultSession)
         }
         let record = try await gateway.persistently(for: .seconds(10), socket) {
             try await gateway.queue.session(session)

@@ -1,6 +1,7 @@
 import ArgusCore
 import ArgusQueue
 import ArgusRedis
+import ArgusService
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
@@ -21,6 +22,8 @@ final class SessionGateway: Sendable {
     let metrics: IngressMetrics
     let access: AccessPolicy
     let pool: String
+    /// nil unless runtimes are someone else's.
+    let upstreams: StaticConfiguration?
     let ingress: String
     let logger: Logger
     /// The clients that their sessions' owners know of.
@@ -29,13 +32,14 @@ final class SessionGateway: Sendable {
 
     init(
         queue: SessionQueue, feeds: FeedRegistry, metrics: IngressMetrics, access: AccessPolicy, pool: String,
-        ingress: String, logger: Logger
+        upstreams: StaticConfiguration?, ingress: String, logger: Logger
     ) {
         self.queue = queue
         self.feeds = feeds
         self.metrics = metrics
         self.access = access
         self.pool = pool
+        self.upstreams = upstreams
         self.ingress = ingress
         self.logger = logger
     }

@@ -1,3 +1,4 @@
+import ArgusCore
 import ArgusHTTPClient
 import ArgusQueue
 import ArgusRedis
@@ -27,7 +28,10 @@ package enum TelegramServices {
         let pace = Pace()
         let admission = Admission(users: telegram.allowedUsers, chats: telegram.allowedChats)
         let refusals = RefusalBudget()
-        let pool = configuration.pool
+        let fixed = configuration.staticUpstreams?.defaultSession
+        let defaultSession: @Sendable () async throws -> SessionID = {
+            try await queue.defaultSession(pool: configuration.pool, fixed: fixed)
+        }
 
         let ready = ReadyReader.make(
             configuration.redis, name: "argus-telegram", redis: redis, keys: queue.keys, consumer: ingress,
@@ -43,8 +47,8 @@ package enum TelegramServices {
             api: api, lease: PollLease(redis: redis, keys: keys, ingress: ingress),
             intake: { bot in
                 Intake(
-                    bot: bot, queue: queue, keys: keys, pool: pool, admission: admission, moves: moves,
-                    refusals: refusals, typing: typing, logger: logger)
+                    bot: bot, queue: queue, keys: keys, defaultSession: defaultSession, admission: admission,
+                    moves: moves, refusals: refusals, typing: typing, logger: logger)
             }, logger: logger)
         let shown = Typing(room: typing, api: api, queue: queue, moves: moves)
         return [http] + ready.services + [deliverer, shown, poller]

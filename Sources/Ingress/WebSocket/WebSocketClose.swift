@@ -13,6 +13,8 @@ struct WebSocketClose: Error, Equatable, Sendable {
 
     static let unauthorized = WebSocketClose(1008, "Unauthorized")
     static let unknownSession = WebSocketClose(1008, "Unknown session")
+    static let unknownUpstream = WebSocketClose(1008, "Unknown upstream id")
+    static let severalUpstreams = WebSocketClose(1008, "Several upstreams: name one, ?session=<its id>")
     static let restarting = WebSocketClose(1012, "restarting, reconnect")
     static let tooSlow = WebSocketClose(1013, "You read too slowly: attach again with ?after=<last event id>")
     static let noPong = WebSocketClose(1011, "no answer to two pings")

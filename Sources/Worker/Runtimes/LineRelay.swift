@@ -16,10 +16,13 @@ package enum LineRelay {
                 .channelOption(.autoRead, value: false)
                 .connect(host: host, port: port).get()
         } catch {
+            // The person reads it: of several addresses the last one's failure says enough.
+            let cause = (error as? NIOConnectionError)?.connectionErrors.last?.error ?? error
             throw ArgusError(
                 .unavailable,
-                "nothing answers at \(host):\(port): start the app-server there, or check ARGUS_UPSTREAMS_JSON",
-                cause: error)
+                "nothing answers at \(host):\(port): start the app-server there, or check ARGUS_UPSTREAMS_JSON "
+                    + "(ARGUS_TCP_HOST and ARGUS_TCP_PORT)",
+                cause: cause)
         }
         let stdio = try await NIOPipeBootstrap(group: loop)
             .channelOption(.autoRead, value: false)

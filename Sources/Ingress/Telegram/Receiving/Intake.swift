@@ -14,7 +14,7 @@ struct Intake: Sendable {
     let bot: BotIdentity
     let queue: SessionQueue
     let keys: TelegramKeys
-    let pool: String
+    let defaultSession: @Sendable () async throws -> SessionID
     let admission: Admission
     let moves: ChatMoves
     let refusals: RefusalBudget
@@ -98,7 +98,7 @@ struct Intake: Sendable {
 
     /// Chosen once: a repeat of the update can't go to another session.
     private func session(for update: Int64) async throws -> SessionID {
-        let chosen = try await queue.defaultSession(pool: pool)
+        let chosen = try await defaultSession()
         let reply = try await queue.redis.send([
             "SET", .text(keys.resolved(update)), .text(chosen.rawValue), "NX", "GET", "EX", .integer(Self.memory),
         ])
@@ -115,7 +115,7 @@ struct Intake: Sendable {
         logger.notice(
             "telegram message refused: not on the allow list",
             metadata: ["chat": "\(message.chat.id)", "user": "\(message.from?.id ?? 0)"])
-        let session = try await queue.defaultSession(pool: pool)
+        let session = try await defaultSession()
         try await tell(session, message.key, update, text)
     }
 
