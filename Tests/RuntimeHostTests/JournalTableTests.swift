@@ -101,10 +101,10 @@ struct JournalTableTests {
         let kept = (after.first..<after.last + 1).compactMap { after.frame($0) }
         #expect(
             kept.compactMap { $0.getInteger(at: 0, as: UInt32.self) }
-                == (after.first..<after.last + 1).map(UInt32.init), what)
+                == (after.first..<after.last + 1).map { UInt32($0) }, what)
         #expect(after.frame(after.first - 1) == nil && after.frame(after.last + 1) == nil, what)
         let weight = { (frame: ByteBuffer?) in frame.map { $0.readableBytes + Journal.overheadBytes } ?? 0 }
-        #expect(after.bytes == kept.map(weight).reduce(0, +), what)
+        #expect(after.bytes == kept.map { weight($0) }.reduce(0, +), what)
         let owed = (after.acknowledged..<after.last).map { weight(after.frame($0 + 1)) }.reduce(0, +)
         #expect(after.isFull == (owed >= limit), what)
         // What was acknowledged makes room first: only what is owed may lie over the limit.

@@ -109,7 +109,9 @@ struct LaneEvent: Sendable {
         LaneEvent(name, if: belongs) { (try happen(&$0), []) }
     }
 
-    private static func at(_ step: LaneRow.Step) -> @Sendable (Lane) -> Bool { { $0.row?.step == step } }
+    private static func at(_ step: LaneRow.Step) -> @Sendable (Lane) -> Bool {
+        { $0.row?.step == step }
+    }
 
     static let all = inputs + turns + answers + records + refusals + ends
 
