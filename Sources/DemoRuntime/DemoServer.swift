@@ -37,7 +37,8 @@ final class DemoServer {
     func receive(_ line: ByteBuffer) {
         now = WallClock.now
         guard let message = try? RPCMessage(line) else {
-            FileHandle.standardError.write(Data("argus demo-runtime: skipped a line that is no JSON object\n".utf8))
+            _ = Descriptor.write(
+                STDERR_FILENO, Array("argus demo-runtime: skipped a line that is no JSON object\n".utf8))
             return
         }
         switch message.kind {

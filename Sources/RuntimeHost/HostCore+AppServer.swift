@@ -207,7 +207,8 @@ extension HostCore {
     }
 
     func wroteError(_ bytes: ByteBuffer) {
-        FileHandle.standardError.write(Data(bytes.readableBytesView))
+        // A full disk costs the log its words and no more: a FileHandle would end the process.
+        bytes.withUnsafeReadableBytes { _ = Foundation.write(STDERR_FILENO, $0.baseAddress, $0.count) }
         log.wrote(bytes.readableBytes)
         errorTail.writeImmutableBuffer(bytes)
         let surplus = errorTail.readableBytes - 1000
