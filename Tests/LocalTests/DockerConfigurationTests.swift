@@ -25,7 +25,8 @@ struct DockerConfigurationTests {
             ["ARGUS_RUNTIME_MEM_LIMIT": "1m"], ["ARGUS_RUNTIME_MEM_LIMIT": "much"], ["ARGUS_RUNTIME_CPUS": "0"],
             ["ARGUS_RUNTIME_CPUS": "two"], ["ARGUS_RUNTIME_PIDS_LIMIT": "0"], ["ARGUS_RUNTIME_MEMSWAP_LIMIT": "1g"],
             ["ARGUS_RUNTIME_MEM_LIMIT": "2g", "ARGUS_RUNTIME_MEMSWAP_LIMIT": "1g"],
-            ["DOCKER_HOST": "ssh://host"], ["DOCKER_SOCK": "docker.sock"], ["ARGUS_SESSION_HOMES": "mine"],
+            ["DOCKER_SOCK": "docker.sock"], ["ARGUS_SESSION_HOMES": "mine"],
+            ["ARGUS_PROVISION_MODE": "docker", "DOCKER_HOST": "ssh://host"],
             ["ARGUS_GC_DELETE_ORPHAN_RUNTIMES": "yes"], ["ARGUS_RUNTIME_ENV": "ARGUS_TOKEN"],
             ["ARGUS_UPSTREAMS_JSON": "{}"], ["ARGUS_UPSTREAMS_JSON": "[]"],
             ["ARGUS_UPSTREAMS_JSON": #"{"a":{"port":1}}"#],
@@ -47,6 +48,26 @@ struct DockerConfigurationTests {
         ])
     func engine(environment: [String: String], engine: DockerConfiguration.Engine) throws {
         #expect(try Configuration.load(environment: environment).docker.engine == engine)
+    }
+
+    @Test("A DOCKER_HOST that only Docker's own tools understand stops no mode without containers")
+    func othersHost() throws {
+        for mode in ["process", "static"] {
+            let environment = ["ARGUS_PROVISION_MODE": mode, "DOCKER_HOST": "ssh://host"]
+            #expect(throws: Never.self) { try Configuration.load(environment: environment) }
+        }
+    }
+
+    @Test("Private homes and one workspace for all are refused together, where runtimes are containers")
+    func privateWorkspace() throws {
+        var environment = ["ARGUS_SESSION_HOMES": "private", "ARGUS_WORKSPACE_HOST_PATH": "/srv/project"]
+        #expect(throws: Never.self) { try Configuration.load(environment: environment) }
+        environment["ARGUS_PROVISION_MODE"] = "docker"
+        let errors = try #require(throws: ConfigurationErrors.self) { try Configuration.load(environment: environment) }
+        #expect(errors.entries.map(\.variable) == ["ARGUS_SESSION_HOMES"])
+        #expect(errors.description.contains("ARGUS_WORKSPACE_HOST_PATH is set: unset it, or share the homes"))
+        environment["ARGUS_WORKSPACE_HOST_PATH"] = nil
+        #expect(try Configuration.load(environment: environment).docker.homes == .private)
     }
 
     @Test("Only named variables are handed on to containers, and only those that are set")

@@ -75,6 +75,7 @@ package struct Configuration: Sendable {
     ) -> Configuration {
         let home = HomePath.home(reader, environment: environment)
         let workspace = reader.text(.workspace).map { HomePath.resolve($0, environment: environment) }
+        let mode = reader.value(.provisionMode, fallback: ProvisionMode.process) { ProvisionMode(rawValue: $0) }
         let eventsLimit = reader.bytes(.eventsLimit, in: 1 << 16...1 << 30, fallback: 16 << 20)
         let eventLimit = reader.bytes(.eventLimit, in: 1 << 10...1 << 28, fallback: min(8 << 20, eventsLimit))
         if eventLimit > eventsLimit {
@@ -92,9 +93,9 @@ package struct Configuration: Sendable {
             corsOrigins: origins(reader.text(.corsOrigins) ?? "*"),
             home: home,
             workspace: workspace ?? home + "/workspace",
-            provisionMode: reader.value(.provisionMode, fallback: .process) { ProvisionMode(rawValue: $0) },
+            provisionMode: mode,
             runtimeCommand: reader.value(.runtimeCommand, fallback: "codex app-server", convert: command),
-            docker: DockerConfiguration.read(&reader, environment: environment),
+            docker: DockerConfiguration.read(&reader, environment: environment, isUsed: mode == .docker),
             upstreams: StaticConfiguration.read(&reader),
             connectTimeout: reader.seconds(.connectTimeout, in: 1...600, fallback: 30),
             idleTimeout: idleTimeout(&reader),

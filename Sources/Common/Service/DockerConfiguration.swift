@@ -52,9 +52,23 @@ package struct DockerConfiguration: Sendable, Equatable {
         self.environment = environment
     }
 
-    static func read(_ reader: inout SettingReader, environment: [String: String]) -> DockerConfiguration {
+    /// - Parameter isUsed: whether runtimes are containers. What concerns nobody else is refused only then.
+    static func read(
+        _ reader: inout SettingReader, environment: [String: String], isUsed: Bool
+    ) -> DockerConfiguration {
         let socket = reader.value(.dockerSocket, fallback: "/var/run/docker.sock") { $0.hasPrefix("/") ? $0 : nil }
-        let engine = reader.value(.dockerHost, fallback: Engine.socket(socket), convert: Self.engine)
+        // Docker's own variable: a shell may have it for Docker, as ssh://…, which is no business of a mode without it.
+        let engine =
+            isUsed
+            ? reader.value(.dockerHost, fallback: .socket(socket), convert: Self.engine)
+            : reader.text(.dockerHost).flatMap(Self.engine) ?? .socket(socket)
+        let homes = reader.value(.sessionHomes, fallback: Homes.shared) { Homes(rawValue: $0) }
+        if isUsed, homes == .private, reader.text(.workspace) != nil {
+            reader.note(
+                .sessionHomes,
+                "private homes have their workspaces in them, and ARGUS_WORKSPACE_HOST_PATH is set: unset it, or share the homes"
+            )
+        }
         let names = reader.value(.runtimeEnvironment, fallback: [], convert: variableNames)
         return DockerConfiguration(
             engine: engine,
@@ -62,7 +76,7 @@ package struct DockerConfiguration: Sendable, Equatable {
             network: reader.value(.dockerNetwork, fallback: "argus-net", convert: reference),
             image: reader.value(.runtimeImage, fallback: "argus-runtime", convert: reference),
             limits: limits(&reader),
-            homes: reader.value(.sessionHomes, fallback: .shared) { Homes(rawValue: $0) },
+            homes: homes,
             orphans: reader.value(.orphans, fallback: .dryRun) { Orphans(rawValue: $0) },
             environment: environment.filter { names.contains($0.key) && !$0.value.isEmpty })
     }

@@ -44,8 +44,9 @@ extension Setting {
         "ARGUS_RUNTIME_ENV", "runtime-env", "Variables of the worker that session containers get too, by name.",
         allowed: "names separated by commas, none of Argus's or Telegram's own", example: "OPENAI_API_KEY")
     package static let sessionHomes = Setting(
-        "ARGUS_SESSION_HOMES", "session-homes", "Whether sessions share one home, or have one each below sessions/.",
-        allowed: "shared or private", example: "private", fallback: "shared")
+        "ARGUS_SESSION_HOMES", "session-homes",
+        "In docker mode: whether sessions share one home, or have one each below sessions/, with its workspace.",
+        allowed: "shared or private", example: "shared", fallback: "shared")
     package static let orphans = Setting(
         "ARGUS_GC_DELETE_ORPHAN_RUNTIMES", "gc-delete-orphan-runtimes",
         "What is done about containers whose session is gone.",
