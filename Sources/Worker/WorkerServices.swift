@@ -29,7 +29,9 @@ package enum WorkerServices {
         let runtimes = RuntimeDrivers.make(configuration, queue: queue, group: group, logger: logger)
         var settings = SessionSettings(configuration)
         settings.workspace = runtimes.workspace
-        if configuration.provisionMode == .docker { settings.startTimeout = configuration.connectTimeout + .seconds(5) }
+        settings.startTimeout = configuration.connectTimeout
+        // The driver's own sentence, at the end of an attempt, comes before this.
+        if configuration.provisionMode == .docker { settings.startTimeout += .seconds(5) }
         let links = LinkSettings(lineLimitBytes: configuration.lineLimitBytes)
         let claimer = Claimer(
             worker: worker, pool: configuration.pool, capacity: 1000, queue: queue,

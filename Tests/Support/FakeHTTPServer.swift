@@ -18,6 +18,8 @@ package struct FakeHTTPServer: Sendable {
         case respond(status: Int, headers: [String: String] = [:], body: String)
         /// These bytes, then the end of the connection.
         case raw(String)
+        /// These bytes, and no more until the client leaves.
+        case begin(String)
         case close
         case reset
         /// Nothing, until the client leaves.
@@ -81,6 +83,9 @@ package struct FakeHTTPServer: Sendable {
         case .raw(let text):
             try await outbound.write(ByteBuffer(string: text))
             return false
+        case .begin(let text):
+            try await outbound.write(ByteBuffer(string: text))
+            return true
         case .close: return false
         case .reset:
             // A socket that lingers for no time is reset.

@@ -16,6 +16,9 @@ package struct ProcessDriver: RuntimeDriver {
         package let lineLimitBytes: Int
         package let journalLimitBytes: Int
         package let startTimeout: Duration
+
+        /// One that died before it listened says nothing: it is started anew, also where more time is left in all.
+        static let longestStart = Duration.seconds(10)
     }
 
     private let settings: Settings

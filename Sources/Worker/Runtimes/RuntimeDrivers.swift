@@ -20,7 +20,7 @@ struct RuntimeDrivers {
                 ProcessDriver.Settings(
                     home: configuration.home, workspace: configuration.workspace, runtimeCommand: command,
                     lineLimitBytes: configuration.lineLimitBytes, journalLimitBytes: configuration.journalLimitBytes,
-                    startTimeout: min(configuration.connectTimeout, .seconds(10))),
+                    startTimeout: min(configuration.connectTimeout, ProcessDriver.Settings.longestStart)),
                 group: group, logger: logger)
         }
         switch configuration.provisionMode {

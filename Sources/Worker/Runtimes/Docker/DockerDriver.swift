@@ -49,7 +49,7 @@ package struct DockerDriver: RuntimeDriver {
         let spec = ContainerSpec(
             settings: settings, session: request.session, secret: request.secret,
             token: token.text(key: try await tokenKey()), installation: try await installation())
-        var attempt = Attempt(spec: spec, deadline: .now + connectTimeout)
+        var attempt = Attempt(spec: spec, limit: connectTimeout)
         while true {
             let container = try await inspect(spec)
             switch ContainerStep.next(container, for: spec) {
@@ -59,7 +59,6 @@ package struct DockerDriver: RuntimeDriver {
             case .replace(let reason): try await replace(container, because: reason, &attempt)
             case .refuse: throw DockerFailure.nameTaken(spec)
             case .connect(let address):
-                attempt.address = address
                 guard let channel = try await self.connect(to: address, configure) else { break }
                 tell(attempt)
                 let runtime: JSON = [
@@ -68,13 +67,17 @@ package struct DockerDriver: RuntimeDriver {
                 try? await describe(request.session, request.token, runtime.text)
                 return channel
             case .wait:
+                if container?.status == .restarting { attempt.ended = container }
                 try await checkRestarts(container, attempt, isLast: false)
                 // Another worker is at it, or the engine is: both are only seen by looking again.
                 try await Task.sleep(for: .milliseconds(50))
             }
             guard ContinuousClock.now < attempt.deadline else {
-                try await checkRestarts(container, attempt, isLast: true)
-                throw DockerFailure.portClosed(spec, attempt.address, connectTimeout)
+                // As it is now, not as it was before the last step.
+                let container = try await inspect(spec)
+                let hasEnded = container?.status == .restarting
+                try await checkRestarts(hasEnded ? container : attempt.ended ?? container, attempt, isLast: true)
+                throw DockerFailure.late(spec, container, connectTimeout)
             }
         }
     }
@@ -104,13 +107,21 @@ package struct DockerDriver: RuntimeDriver {
 
     private struct Attempt {
         let spec: ContainerSpec
-        let deadline: ContinuousClock.Instant
-        let began = ContinuousClock.now
-        var address: String?
+        let limit: Duration
+        private(set) var began = ContinuousClock.now
+        /// As it was between two lives: while it runs the engine doesn't say why it ended before.
+        var ended: Container?
         /// At most one is replaced for not starting; the second failure is told.
         var hasFresh = false
         /// What was done to it, each with how long it took.
         private(set) var steps: [(name: String, took: Duration)] = []
+
+        var deadline: ContinuousClock.Instant { began + limit }
+
+        /// A pull takes as long as it takes: the container has its time after it.
+        mutating func beginAnew() {
+            began = .now
+        }
 
         mutating func did(_ name: String, since start: ContinuousClock.Instant) {
             steps.append((name, .now - start))
@@ -165,7 +176,9 @@ package struct DockerDriver: RuntimeDriver {
             try await start(Container(id: id, status: .created), &attempt)
         // Another worker was faster: its container serves as well.
         case 409: return
-        case 404 where reply.message.lowercased().contains("image"): try await pull.run()
+        case 404 where reply.message.lowercased().contains("image"):
+            try await pull.run()
+            attempt.beginAnew()
         default: throw DockerFailure.refused("make", spec, reply)
         }
     }

@@ -104,8 +104,15 @@ enum DockerFailure {
             cause: log.isEmpty ? nil : EngineMessage(text: log))
     }
 
-    static func portClosed(_ spec: ContainerSpec, _ address: String?, _ limit: Duration) -> ArgusError {
-        guard let address else {
+    /// A container that is not reached in time, as it was seen last.
+    static func late(_ spec: ContainerSpec, _ container: Container?, _ limit: Duration) -> ArgusError {
+        guard let container else {
+            return ArgusError(
+                .timedOut,
+                "the Docker engine did not make the container \(spec.name) within \(limit): is it overloaded? ARGUS_CONNECT_TIMEOUT_S gives it longer"
+            )
+        }
+        guard let address = container.address else {
             return ArgusError(
                 .unavailable,
                 "the container \(spec.name) has no address in the network \(spec.settings.docker.network): docker inspect \(spec.name)"
