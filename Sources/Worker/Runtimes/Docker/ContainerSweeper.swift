@@ -10,9 +10,6 @@ import ServiceLifecycle
 /// Any number of workers do this at once; each step is harmless when repeated. A container that is stopped in the
 /// moment in which its session gets an input is started again by that session's owner.
 struct ContainerSweeper: Service {
-    /// A container this young may be of a session whose keys are still on their way to a replica.
-    private static let orphanAge = 120
-
     let docker: DockerConfiguration
     let pool: String
     let idleTimeout: Duration?
@@ -21,6 +18,8 @@ struct ContainerSweeper: Service {
     let installation: @Sendable () async throws -> String
     let logger: Logger
     var interval = Duration.seconds(30)
+    /// Seconds. A younger container may be of a session whose keys are still on their way to a replica.
+    var orphanAge = 120
 
     func run() async throws {
         // Nothing of it is worth keeping a worker that is asked to stop.
@@ -48,7 +47,8 @@ struct ContainerSweeper: Service {
         }
     }
 
-    private func round(_ watch: inout IdleWatch, _ told: inout Set<String>) async throws {
+    /// - Parameter told: the containers whose removal was advised already.
+    func round(_ watch: inout IdleWatch, _ told: inout Set<String>) async throws {
         try await queue.redis.waitUntilReady()
         let labels = [(ContainerSpec.installationLabel, try await installation()), (ContainerSpec.poolLabel, pool)]
         let reply = try await client.send(.list(labels: labels), within: .seconds(30))
@@ -72,7 +72,7 @@ struct ContainerSweeper: Service {
     }
 
     private func orphan(_ container: ListedContainer, _ told: inout Set<String>) async throws {
-        guard docker.orphans != .off, WallClock.seconds - container.created > Self.orphanAge else { return }
+        guard docker.orphans != .off, WallClock.seconds - container.created >= orphanAge else { return }
         guard docker.orphans == .delete else {
             if told.insert(container.id).inserted {
                 logger.notice(
