@@ -56,6 +56,31 @@ struct DockerDriverTests {
         return RuntimeRequest(session: session, token: token, secret: secret, createdAtMilliseconds: 1)
     }
 
+    @Test("One that its image's own health check calls unhealthy is replaced when it is next connected to")
+    func unhealthy() async throws {
+        try await Self.with { engine, prefix, home in
+            let image = "argus-test-checked"
+            let check = "HEALTHCHECK --interval=1s --retries=1 CMD test ! -e /tmp/ill"
+            try await engine.makeImage(image, change: check)
+            let driver = try Self.driver(engine, prefix: prefix, home: home, image: image)
+            let request = Self.request(.random(), secret: "secret")
+            let name = "\(prefix)-\(request.session)"
+            func connect() async throws -> String {
+                try await driver.connect(request) { $0.eventLoop.makeSucceededVoidFuture() }.close()
+                return try await engine.run("inspect", "-f", "{{.Id}}", name)
+            }
+            func health() async throws -> String {
+                try await engine.run("inspect", "-f", "{{.State.Health.Status}}", name)
+            }
+            let first = try await connect()
+            try await eventually(within: .seconds(40), "the check has run") { try await health() == "healthy" }
+            #expect(try await connect() == first)
+            try await engine.run("exec", name, "sh", "-c", ": >/tmp/ill")
+            try await eventually(within: .seconds(40), "it is unhealthy") { try await health() == "unhealthy" }
+            #expect(try await connect() != first)
+        }
+    }
+
     private static func with(_ body: (DockerEngine, _ prefix: String, _ home: String) async throws -> Void) async throws
     {
         guard let engine = await DockerEngine.find() else { return }
@@ -70,10 +95,12 @@ struct DockerDriverTests {
         await engine.removeAll(prefix)
     }
 
-    private static func driver(_ engine: DockerEngine, prefix: String, home: String) throws -> DockerDriver {
+    private static func driver(
+        _ engine: DockerEngine, prefix: String, home: String, image: String = DockerEngine.image
+    ) throws -> DockerDriver {
         let variables = [
             "DOCKER_HOST": engine.host, "ARGUS_CONTAINER_PREFIX": prefix, "ARGUS_DOCKER_NETWORK": DockerEngine.network,
-            "ARGUS_RUNTIME_IMAGE": DockerEngine.image, "ARGUS_RUNTIME_CMD": "argus demo-runtime",
+            "ARGUS_RUNTIME_IMAGE": image, "ARGUS_RUNTIME_CMD": "argus demo-runtime",
         ]
         let configuration = try Configuration.load(environment: variables)
         let settings = ContainerSpec.Settings(

@@ -12,17 +12,60 @@ struct DockerFailureTests {
             (["ARGUS_RUNTIME_IMAGE": "argus-no-such-image"], "docker compose build runtime"),
             (["DOCKER_HOST": "unix:///tmp/no-such.sock"], "there is no Docker socket at /tmp/no-such.sock"),
             (["ARGUS_RUNTIME_IMAGE": "argus-test-empty"], "has no argus in its PATH"),
+            (["ARGUS_RUNTIME_IMAGE": "argus-test-deaf"], "nothing answers on"),
+            (
+                ["ARGUS_RUNTIME_IMAGE": "argus-test-hungry", "ARGUS_RUNTIME_MEM_LIMIT": "32m"],
+                "was killed for lack of memory (33554432 bytes): raise ARGUS_RUNTIME_MEM_LIMIT"
+            ),
         ])
     func told(environment: [String: String], sentence: String) async throws {
-        let engine = await DockerEngine.find()
-        if environment.values.contains("argus-test-empty") { try await engine?.importEmptyImage("argus-test-empty") }
+        let engine = try #require(await DockerEngine.find())
+        switch environment["ARGUS_RUNTIME_IMAGE"] {
+        case "argus-test-empty": try await engine.importEmptyImage("argus-test-empty")
+        case "argus-test-deaf": try await engine.makeImage("argus-test-deaf", argus: "exec sleep 600")
+        case "argus-test-hungry":
+            try await engine.makeImage("argus-test-hungry", argus: "a=x; while :; do a=$a$a; done")
+        default: break
+        }
         var variables = environment
-        variables["ARGUS_CONNECT_TIMEOUT_S"] = "6"
+        variables["ARGUS_CONNECT_TIMEOUT_S"] = "2"
         try await DockerEngine.with(environment: variables) { _, installation, ingress, _ in
             let tape = try await EventTape.attach(ingress)
             try await tape.enqueue("hello?", chat: "a")
             try await eventually(within: .seconds(60), "a note that says what to do") {
                 try await installation.outbox("a").contains { $0.text.contains(sentence) }
+            }
+            let worker = try #require(installation.running("worker").first)
+            #expect(worker.lines.contains { $0.contains("link failed") && $0.contains(sentence) })
+        }
+    }
+
+    /// No engine is needed: filling the disk of one would fill this machine's.
+    @Test("A full disk of the engine is told of, with how to free it")
+    func fullDisk() async throws {
+        let sentence = "the disk of the Docker engine is full: free space (docker system df, docker system prune)"
+        try await FakeHTTPServer.with { request in
+            switch (request.method, request.path) {
+            case (_, "/_ping"): return .respond(status: 200, headers: ["Api-Version": "1.41"], body: "OK")
+            case ("POST", _):
+                let words = "mkdir /var/lib/docker/overlay2/x: no space left on device"
+                return .respond(status: 500, body: #"{"message":"\#(words)"}"#)
+            case (_, let path) where path.hasPrefix("/v1.41/containers/json"): return .respond(status: 200, body: "[]")
+            default: return .respond(status: 404, body: #"{"message":"No such container"}"#)
+            }
+        } _: { server in
+            let variables = [
+                "ARGUS_PROVISION_MODE": "docker", "DOCKER_HOST": "tcp://127.0.0.1:\(server.port)",
+                "ARGUS_CONNECT_TIMEOUT_S": "1",
+            ]
+            try await Installation.with(environment: variables) { installation, ingress in
+                let tape = try await EventTape.attach(ingress)
+                try await tape.enqueue("hello?", chat: "a")
+                try await eventually(within: .seconds(60), "a note that says what to do") {
+                    try await installation.outbox("a").contains { $0.text.contains(sentence) }
+                }
+                let worker = try #require(installation.running("worker").first)
+                #expect(worker.lines.contains { $0.contains("link failed") && $0.contains(sentence) })
             }
         }
     }

@@ -21,15 +21,3 @@ enum LinkKnock {
         }
     }
 }
-
-extension DockerEngine {
-    /// An image with nothing in it that could run.
-    func importEmptyImage(_ name: String) async throws {
-        let folder = try TemporaryDirectory("image")
-        _ = try folder.write("nothing\n", to: "readme")
-        let tar = folder.file("root.tar")
-        let archive = try await ChildProcess.start("tar", ["-C", folder.path, "-cf", tar, "readme"])
-        try await archive.waitUntilExit()
-        try await run("import", tar, name)
-    }
-}
