@@ -20,6 +20,12 @@ struct ContainerSpecTests {
         #expect(host["Binds"]?.elements.map(\.string) == ["/srv/argus:/root/.argus"])
         #expect(host["NetworkMode"]?.string == "argus-net")
         #expect(host["SecurityOpt"]?.elements.map(\.string) == ["no-new-privileges"])
+        #expect(host["CapDrop"]?.elements.map(\.string) == ["ALL"])
+        let rights = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"]
+        #expect(host["CapAdd"]?.elements.map(\.string) == rights)
+        #expect(host["LogConfig"]?["Type"]?.string == "json-file")
+        #expect(host["LogConfig"]?["Config"]?["max-size"]?.string == "10m")
+        #expect(host["LogConfig"]?["Config"]?["max-file"]?.string == "3")
         #expect(host["Memory"] == nil && host["CpuQuota"] == nil && host["PidsLimit"] == nil)
     }
 
@@ -46,7 +52,6 @@ struct ContainerSpecTests {
     func privateHomes() {
         var settings = Self.settings
         settings.docker.homes = .private
-        settings.workspace = "/srv/project"
         #expect(Self.spec(settings).binds == ["/srv/argus/sessions/s1:/root/.argus"])
     }
 

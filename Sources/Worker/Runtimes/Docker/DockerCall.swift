@@ -49,10 +49,6 @@ struct DockerCall: Sendable, Equatable {
         DockerCall(method: .GET, path: "/containers/\(escaped(id))/logs?stdout=1&stderr=1&tail=\(lines)")
     }
 
-    static func image(_ name: String) -> DockerCall {
-        DockerCall(method: .GET, path: "/images/\(escaped(name, keepsSlashes: true))/json")
-    }
-
     static func pull(_ image: String) -> DockerCall {
         let (name, tag) = split(image)
         let tagQuery = tag.map { "&tag=\(escaped($0))" } ?? ""
@@ -67,7 +63,7 @@ struct DockerCall: Sendable, Equatable {
         return (String(image[..<colon]), String(image[image.index(after: colon)...]))
     }
 
-    private static func escaped(_ text: String, keepsSlashes: Bool = false) -> String {
+    private static func escaped(_ text: String) -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         var bytes: [UInt8] = []
         for byte in text.utf8 {
@@ -76,7 +72,6 @@ struct DockerCall: Sendable, Equatable {
                 UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
                 UInt8(ascii: "~"):
                 bytes.append(byte)
-            case UInt8(ascii: "/") where keepsSlashes: bytes.append(byte)
             default: bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
             }
         }
