@@ -81,9 +81,13 @@ struct DeliveryTests {
             #expect(try await fixture.queue.reapChats(channel: "telegram") == [chat])
             let new = try await claimed(fixture, by: "d2")
             #expect(new.progress == progress)
-            #expect(try await fixture.queue.renewChats(deliverer: "d1", owned: [(chat, old.token)]) == [chat: .lost])
-            let renewed = try await fixture.queue.renewChats(deliverer: "d2", owned: [(chat, new.token)])
-            #expect(renewed == [chat: .held(newest: entry)])
+            let (lost, held) = (ReadyChat(chat: chat, token: old.token), ReadyChat(chat: chat, token: new.token))
+            #expect(try await fixture.queue.renewChats(deliverer: "d1", owned: [lost]) == [lost: .lost])
+            // A deliverer that takes a chat from itself has both for a while.
+            for owned in [[lost, held], [held, lost]] {
+                let renewed = try await fixture.queue.renewChats(deliverer: "d2", owned: owned)
+                #expect(renewed == [lost: .lost, held: .held(newest: entry)])
+            }
             let before = try await fixture.snapshot()
             #expect(try await fixture.queue.outboxDone(chat, old.token, entry: entry) == .fenced)
             #expect(try await fixture.queue.deliveryProgress(chat, old.token, progress) == .fenced)

@@ -88,10 +88,10 @@ struct Leases {
     /// - Throws: when no shard answers.
     func renew(
         owner: String, owned: [(LeaseSubject, FencingToken)]
-    ) async throws -> [(LeaseSubject, Renewal)] {
+    ) async throws -> [(LeaseSubject, FencingToken, Renewal)] {
         let shards = Dictionary(grouping: owned, by: { shard(of: $0.0) })
         return try await keys.eachShard(Array(shards.keys)) { shard in
-            var renewals: [(LeaseSubject, Renewal)] = []
+            var renewals: [(LeaseSubject, FencingToken, Renewal)] = []
             let members = shards[shard] ?? []
             for start in stride(from: 0, to: members.count, by: 500) {
                 let chunk = members[start..<min(start + 500, members.count)]
@@ -104,7 +104,7 @@ struct Leases {
                 }
                 for (member, id) in zip(chunk, ids) {
                     let newest = id.text.flatMap { StreamID($0) }
-                    renewals.append((member.0, newest.map { .held(newest: $0) } ?? .lost))
+                    renewals.append((member.0, member.1, newest.map { .held(newest: $0) } ?? .lost))
                 }
             }
             return renewals

@@ -38,7 +38,7 @@ package struct ReadyReader: Sendable {
     private let reader: RedisReader
     private let redis: RedisClient
     private let keys: QueueKeys
-    private let shard: Int
+    package let shard: Int
     /// Random for each start of a process: a name used before would inherit what its bearer left pending.
     private let consumer: String
 

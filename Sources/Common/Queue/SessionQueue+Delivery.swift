@@ -64,13 +64,14 @@ extension SessionQueue {
         return ChatClaim(chat: entry.chat, token: entry.token, progress: DeliveryProgress(hash))
     }
 
-    /// Keeps the leases of `owned`. A chat that is not in the answer could not be asked about.
-    package func renewChats(
-        deliverer: String, owned: [(chat: ChatAddress, token: FencingToken)]
-    ) async throws -> [ChatAddress: Renewal] {
+    /// Keeps the leases of `owned`, which may hold an old one of a chat beside its new one. What is not in the answer
+    /// could not be asked about.
+    package func renewChats(deliverer: String, owned: [ReadyChat]) async throws -> [ReadyChat: Renewal] {
         let all = try await leases.renew(owner: deliverer, owned: owned.map { (.chat($0.chat), $0.token) })
-        var renewals: [ChatAddress: Renewal] = [:]
-        for case (.chat(let chat), let renewal) in all { renewals[chat] = renewal }
+        var renewals: [ReadyChat: Renewal] = [:]
+        for case (.chat(let chat), let token, let renewal) in all {
+            renewals[ReadyChat(chat: chat, token: token)] = renewal
+        }
         return renewals
     }
 

@@ -42,7 +42,7 @@ extension SessionQueue {
     ) async throws -> [SessionID: Renewal] {
         let all = try await leases.renew(owner: worker, owned: owned.map { (.session($0.session), $0.token) })
         var renewals: [SessionID: Renewal] = [:]
-        for case (.session(let session), let renewal) in all { renewals[session] = renewal }
+        for case (.session(let session), _, let renewal) in all { renewals[session] = renewal }
         return renewals
     }
 

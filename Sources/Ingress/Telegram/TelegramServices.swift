@@ -14,6 +14,9 @@ import ServiceLifecycle
 ///
 /// It is the authority on nothing: offset, lease, chats' moves and the progress of each reply are in Redis.
 package enum TelegramServices {
+    /// Chats delivered at once in one process; with many shards a few of each.
+    private static let capacity = 64
+
     /// Nothing without a token.
     package static func make(
         _ configuration: Configuration, queue: SessionQueue, redis: RedisClient, ingress: String,
@@ -36,13 +39,15 @@ package enum TelegramServices {
         let ready = ReadyReader.make(
             configuration.redis, name: "argus-telegram", redis: redis, keys: queue.keys, consumer: ingress,
             logger: logger)
-        let deliverer = Deliverer(
-            id: ingress, queue: queue, readers: ready.readers, chats: DeliveredChats(),
-            makeDelivery: { claim, key in
-                ChatDelivery(
-                    claim: claim, key: key, queue: queue, api: api, pace: pace, moves: moves, typing: typing,
-                    deliveries: deliveries, logger: logger)
-            }, logger: logger)
+        let deliverers: [any Service] = ready.readers.map { reader in
+            Deliverer(
+                id: ingress, queue: queue, reader: reader, capacity: max(8, capacity / ready.readers.count),
+                makeDelivery: { claim, key in
+                    ChatDelivery(
+                        claim: claim, key: key, queue: queue, api: api, pace: pace, moves: moves, typing: typing,
+                        deliveries: deliveries, logger: logger)
+                }, logger: logger)
+        }
         let poller = Poller(
             api: api, lease: PollLease(redis: redis, keys: keys, ingress: ingress),
             intake: { bot in
@@ -51,6 +56,6 @@ package enum TelegramServices {
                     moves: moves, refusals: refusals, typing: typing, logger: logger)
             }, logger: logger)
         let shown = Typing(room: typing, api: api, queue: queue, moves: moves)
-        return [http] + ready.services + [deliverer, shown, poller]
+        return [http] + ready.services + deliverers + [shown, poller]
     }
 }

@@ -106,6 +106,22 @@ struct TelegramDeliveryTests {
         }
     }
 
+    @Test("of several shards all come, from more chats than are delivered at once, and so do those after them")
+    func shards() async throws {
+        try await TelegramHarness.with(shards: 2) { harness in
+            let names = ["s0", "s1", "s2", "s3", "s4", "s5"].compactMap { SessionID($0) }
+            let sessions = (0..<2).compactMap { shard in names.first { harness.queue.keys.shard(of: $0) == shard } }
+            try #require(sessions.count == 2)
+            for chat in 1...40 {
+                for session in sessions { try await harness.reply("a", to: "\(chat)", from: session) }
+            }
+            _ = try await harness.sent(80)
+            for session in sessions { try await harness.reply("after", to: "41", from: session) }
+            let last = try await harness.sent(82).suffix(2).map(\.text)
+            #expect(last == ["after", "after"])
+        }
+    }
+
     @Test("that must wait long wait in Redis")
     func longWait() async throws {
         let telegram = FakeTelegram()

@@ -20,7 +20,8 @@ struct TelegramHarness: Sendable {
 
     static func with(
         _ telegram: FakeTelegram = FakeTelegram(), users: String = "42,43", chats: String = "-5", processes: Int = 1,
-        inboxLimit: Int = 1000, isFirstStart: Bool = false, body: @Sendable (TelegramHarness) async throws -> Void
+        inboxLimit: Int = 1000, isFirstStart: Bool = false, shards: Int = 1,
+        body: @Sendable (TelegramHarness) async throws -> Void
     ) async throws {
         let server = try RedisServer.current
         let prefix = "t\(RandomHex.make(bytes: 6))"
@@ -28,12 +29,13 @@ struct TelegramHarness: Sendable {
             let environment = [
                 "ARGUS_REDIS_URL": server.url, "ARGUS_REDIS_PREFIX": prefix, "TELEGRAM_BOT_TOKEN": FakeTelegram.token,
                 "TELEGRAM_API_BASE_URL": url, "TELEGRAM_ALLOWED_USERS": users, "TELEGRAM_ALLOWED_CHATS": chats,
+                "ARGUS_SHARDS": "\(shards)",
             ]
             let configuration = try Configuration.load(environment: environment)
             var limits = QueueLimits()
             limits.inboxEntries = inboxLimit
             let redis = RedisClient(configuration.redis, name: "test", logger: .quiet)
-            let queue = SessionQueue(redis: redis, keys: QueueKeys(prefix: prefix), limits: limits)
+            let queue = SessionQueue(redis: redis, keys: QueueKeys(prefix: prefix, shards: shards), limits: limits)
             let harness = TelegramHarness(
                 telegram: telegram, queue: queue, prefix: prefix, configuration: configuration)
             let services = (0..<processes).flatMap { harness.services("ingress\($0)") }
@@ -87,10 +89,13 @@ struct TelegramHarness: Sendable {
         _ = try await queue.redis.send(["XDEL", .text(queue.keys.inbox(session())), .text("\(entry)")])
     }
 
-    func reply(_ text: String, to chat: String, kind: String = "reply") async throws {
+    func reply(
+        _ text: String, to chat: String, kind: String = "reply", from session: SessionID? = nil
+    ) async throws {
         let body = JSON.object([("kind", .string(kind)), ("text", .string(text))])
+        let session = if let session { session } else { try await self.session() }
         _ = try await queue.directEnqueueOutbox(
-            session(), channel: "telegram", chat: chat, body: ByteBuffer(bytes: body.bytes))
+            session, channel: "telegram", chat: chat, body: ByteBuffer(bytes: body.bytes))
     }
 
     func sent(_ count: Int) async throws -> [FakeTelegram.Sent] {

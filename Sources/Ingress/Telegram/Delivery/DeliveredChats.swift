@@ -2,7 +2,7 @@ import ArgusCore
 import ArgusQueue
 import NIOConcurrencyHelpers
 
-/// The chats that this process delivers to.
+/// The chats of one shard that this process delivers to.
 struct DeliveredChats: Sendable {
     /// By entry: of one chat an older lease may still be ending while the next is here already. True: claimed.
     private let entries = NIOLockedValueBox<[ReadyChat: Bool]>([:])
@@ -10,9 +10,7 @@ struct DeliveredChats: Sendable {
 
     var count: Int { entries.withLockedValue { $0.count } }
 
-    var owned: [(chat: ChatAddress, token: FencingToken)] {
-        entries.withLockedValue { $0.filter(\.value).map { ($0.key.chat, $0.key.token) } }
-    }
+    var owned: [ReadyChat] { entries.withLockedValue { $0.filter(\.value).map(\.key) } }
 
     func add(_ entry: ReadyChat) {
         entries.withLockedValue { $0[entry] = false }
@@ -23,10 +21,8 @@ struct DeliveredChats: Sendable {
     }
 
     /// Still here until its task ends, but nothing to renew.
-    func lost(_ chat: ChatAddress, _ token: FencingToken) {
-        entries.withLockedValue { entries in
-            for entry in entries.keys where entry.chat == chat && entry.token == token { entries[entry] = false }
-        }
+    func lost(_ entry: ReadyChat) {
+        entries.withLockedValue { if $0[entry] != nil { $0[entry] = false } }
     }
 
     func remove(_ entry: ReadyChat) {

@@ -6,27 +6,26 @@ import Logging
 import NIOConcurrencyHelpers
 import ServiceLifecycle
 
-/// Takes chats that have undelivered replies, and delivers each in a task of its own.
+/// Takes chats of one shard that have undelivered replies, and delivers each in a task of its own.
 ///
 /// Redis is the authority on who delivers to which chat (the lease) and on how far it has come (the progress). When
 /// Redis is away nothing is sent.
 struct Deliverer: Service {
     static let channel = "telegram"
-    /// Chats at once in this process.
-    private static let capacity = 64
 
     let id: String
     let queue: SessionQueue
-    /// One for each shard.
-    let readers: [ReadyReader]
-    let chats: DeliveredChats
+    let reader: ReadyReader
+    /// Chats at once.
+    let capacity: Int
+    let chats = DeliveredChats()
     let makeDelivery: @Sendable (ChatClaim, ChatKey) -> ChatDelivery
     let logger: Logger
 
     func run() async throws {
         await withDiscardingTaskGroup { keepers in
-            keepers.addTask { try? await queue.keys.inEachShard { await keepLeases($0) } }
-            keepers.addTask { try? await queue.keys.inEachShard { try await reap($0) } }
+            keepers.addTask { await keepLeases() }
+            keepers.addTask { try? await reap() }
             await deliver()
             // What was under way at shutdown has kept its lease until here.
             keepers.cancelAll()
@@ -38,11 +37,7 @@ struct Deliverer: Service {
         let (entries, feed) = AsyncStream.makeStream(of: ReadyChat.self)
         await withDiscardingTaskGroup { group in
             group.addTask {
-                await withDiscardingTaskGroup { reading in
-                    for reader in readers {
-                        reading.addTask { try? await runUntilShutdown { await read(reader, into: feed) } }
-                    }
-                }
+                try? await runUntilShutdown { await read(into: feed) }
                 feed.finish()
             }
             for await entry in entries {
@@ -55,10 +50,10 @@ struct Deliverer: Service {
     }
 
     /// Entries are counted as soon as they are read, so no more are read than there is room for.
-    private func read(_ reader: ReadyReader, into feed: AsyncStream<ReadyChat>.Continuation) async {
+    private func read(into feed: AsyncStream<ReadyChat>.Continuation) async {
         do {
-            await chats.waitForRoom(Self.capacity)
-            let free = Self.capacity - chats.count
+            await chats.waitForRoom(capacity)
+            let free = capacity - chats.count
             guard free > 0 else { return }
             for entry in try await reader.chats(channel: Self.channel, capacity: free, blockingFor: .seconds(5)) {
                 chats.add(entry)
@@ -118,11 +113,11 @@ struct Deliverer: Service {
     }
 
     /// A chat that is no longer ours is fenced by its next write; here it only leaves the list.
-    private func keepLeases(_ shard: Int) async {
+    private func keepLeases() async {
         while !Task.isCancelled {
-            let owned = chats.owned.filter { $0.chat.shard == shard }
+            let owned = chats.owned
             if !owned.isEmpty, let renewed = try? await queue.renewChats(deliverer: id, owned: owned) {
-                for (chat, token) in owned where renewed[chat] == .lost { chats.lost(chat, token) }
+                for entry in owned where renewed[entry] == .lost { chats.lost(entry) }
             }
             // A lease is renewed by the clock: four times in its life.
             try? await Task.sleep(for: queue.limits.lease / 4)
@@ -130,16 +125,16 @@ struct Deliverer: Service {
     }
 
     /// Chats of deliverers that went silent, and those whose delay is over (so that no scheduler is needed for them).
-    private func reap(_ shard: Int) async throws {
+    private func reap() async throws {
         try await runUntilShutdown {
             // A silent deliverer says nothing: looking is all there is. Each looks at another moment.
             try await Task.sleep(for: .milliseconds(Int.random(in: 400...600)))
-            guard queue.isSettled(shard) else { return }
+            guard queue.isSettled(reader.shard) else { return }
             do {
-                for chat in try await queue.reapChats(channel: Self.channel, shards: [shard]) {
+                for chat in try await queue.reapChats(channel: Self.channel, shards: [reader.shard]) {
                     logger.notice("chat taken from a silent deliverer", metadata: ["chat": "\(chat.chat)"])
                 }
-                _ = try await queue.promoteDelayed(shards: [shard])
+                _ = try await queue.promoteDelayed(shards: [reader.shard])
             } catch {
                 logger.debug("reaping chats failed", metadata: ["error": "\(error)"])
             }
