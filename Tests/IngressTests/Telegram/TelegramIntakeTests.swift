@@ -103,6 +103,16 @@ struct TelegramIntakeTests {
         }
     }
 
+    @Test("One stranger who writes on and on keeps no other from being told")
+    func insistentStranger() async throws {
+        try await TelegramHarness.with { harness in
+            for _ in 0..<40 { harness.telegram.say("let me in", chat: 99) }
+            harness.telegram.say("me too", chat: 98)
+            let told = try await harness.sent(2).map(\.chat)
+            #expect(told == [99, 98])
+        }
+    }
+
     @Test("What isn't text is answered in one line; edits, bots and service messages are ignored")
     func others() async throws {
         try await TelegramHarness.with { harness in

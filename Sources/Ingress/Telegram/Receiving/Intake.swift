@@ -106,12 +106,11 @@ struct Intake: Sendable {
     }
 
     private func refuse(_ update: Int64, _ message: TelegramMessage, _ text: String) async throws {
-        guard refusals.take() else { return }
         let reply = try await queue.redis.send([
             "SET", .text(keys.refused(message.key)), .text("\(update)"), "NX", "GET", "EX", 60,
         ])
         // A repeat of the update that holds the minute is answered; the outbox knows whether it was already.
-        guard reply.isNull || reply.text == "\(update)" else { return }
+        guard reply.isNull || reply.text == "\(update)", refusals.take() else { return }
         logger.notice(
             "telegram message refused: not on the allow list",
             metadata: ["chat": "\(message.chat.id)", "user": "\(message.from?.id ?? 0)"])
