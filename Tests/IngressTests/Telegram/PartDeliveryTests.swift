@@ -77,6 +77,22 @@ struct PartDeliveryTests {
         }
     }
 
+    @Test("A successor knows that the part is in trouble: it waits long at once, and says so no more")
+    func longTrouble() {
+        var first = delivery()
+        #expect(!first.isInTrouble)
+        _ = first.received(.failed(.unavailable("")), age: .zero)
+        var second = delivery(first.progress)
+        #expect(second.isInTrouble)
+        guard case .wait(let delay) = second.received(.failed(.unavailable("")), age: .zero) else {
+            Issue.record("not retried")
+            return
+        }
+        #expect(delay >= .seconds(6) && delay <= .seconds(10))
+        _ = second.received(.delivered, age: .zero)
+        #expect(!second.isInTrouble)
+    }
+
     @Test("What Telegram can't parse goes as plain text, what has no topic to the chat, each once")
     func fallbacks() {
         var delivery = delivery()

@@ -23,6 +23,8 @@ struct ChatDelivery: Sendable {
     let typing: TypingRoom
     let deliveries: LabelledCounter
     let logger: Logger
+    // By the clock, since Telegram says when to come again, or nothing at all.
+    var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
 
     enum Ending: Sendable, Equatable {
         /// The outbox is empty, or what is in it has to wait that long.
@@ -63,8 +65,7 @@ struct ChatDelivery: Sendable {
             case .wait(let delay):
                 guard try await store(delivery) else { return .fenced }
                 guard delay <= Self.patience else { return .release(after: delay) }
-                // What Telegram asked for, or the pause after a failure.
-                try await cancelWhenGracefulShutdown { try await Task.sleep(for: delay) }
+                try await cancelWhenGracefulShutdown { try await sleep(delay) }
                 step = .send
             case .send:
                 guard let next = try await send(text, &delivery) else { return .fenced }
@@ -77,8 +78,7 @@ struct ChatDelivery: Sendable {
     private func send(_ text: ReplyText, _ delivery: inout PartDelivery) async throws -> PartDelivery.Step? {
         let chat = moves.current(key)
         let delay = pace.reserve(chat.chat)
-        // Telegram allows so many messages a second.
-        try await cancelWhenGracefulShutdown { try await Task.sleep(for: delay) }
+        try await cancelWhenGracefulShutdown { try await sleep(delay) }
         delivery.sending()
         guard try await store(delivery) else { return nil }
         let message = text.message(delivery.part, isRepeat: delivery.isRepeat, isPlain: delivery.isPlain)
@@ -91,7 +91,7 @@ struct ChatDelivery: Sendable {
             outcome = .delivered
         } catch let error as BotAPIError {
             outcome = .failed(error)
-            note(error, isFirst: delivery.failures == 0)
+            note(error, isFirst: !delivery.isInTrouble)
         }
         let step = delivery.received(outcome, age: age(of: delivery.entry))
         // Until this is stored, a successor would take the part for one whose answer never came.

@@ -33,6 +33,9 @@ struct PartDelivery: Sendable {
 
     /// An answer of 5xx is retried for this long, counted from the entry; after it the entry is buried.
     static let patience = Duration.seconds(24 * 3600)
+    private static let firstPause = Duration.seconds(1)
+    /// Also how late after an outage the first reply may come.
+    private static let longestPause = Duration.seconds(8)
 
     let entry: StreamID
     private let parts: Int
@@ -44,9 +47,9 @@ struct PartDelivery: Sendable {
     private(set) var isPlain = false
     /// Its topic is gone: the part goes to the chat itself.
     private(set) var isWithoutTopic = false
-    /// Of this part, by this deliverer.
-    private(set) var failures = 0
-    private var backoff = Backoff(first: .seconds(1), limit: .seconds(60))
+    /// An attempt at this part has failed, perhaps a predecessor's.
+    private(set) var isInTrouble: Bool
+    private var backoff: Backoff
 
     init(entry: StreamID, parts: Int, stored: DeliveryProgress?) {
         self.entry = entry
@@ -54,6 +57,8 @@ struct PartDelivery: Sendable {
         let stored = stored.flatMap { $0.entry == entry ? $0 : nil }
         part = stored?.part ?? 0
         lost = (stored?.tries ?? 0) + (stored?.state == State.sending.rawValue ? 1 : 0)
+        isInTrouble = stored?.state == State.waiting.rawValue
+        backoff = Backoff(first: isInTrouble ? Self.longestPause : Self.firstPause, limit: Self.longestPause)
     }
 
     var progress: DeliveryProgress {
@@ -73,7 +78,7 @@ struct PartDelivery: Sendable {
     mutating func received(_ outcome: Outcome, age: Duration) -> Step {
         state = .waiting
         guard case .failed(let error) = outcome else { return delivered() }
-        failures += 1
+        isInTrouble = true
         switch error {
         case .lost:
             lost += 1
@@ -90,8 +95,8 @@ struct PartDelivery: Sendable {
 
     private mutating func delivered() -> Step {
         part += 1
-        (lost, failures, isPlain) = (0, 0, false)
-        backoff.reset()
+        (lost, isInTrouble, isPlain) = (0, false, false)
+        backoff = Backoff(first: Self.firstPause, limit: Self.longestPause)
         return part >= parts ? .done : .send
     }
 
