@@ -48,6 +48,7 @@ package final class FakeTelegram: Sendable {
         var polling = 0
         var mostPolling = 0
         var readsAll = false
+        var away: [Fault] = []
     }
 
     private let state = NIOLockedValueBox(State())
@@ -66,6 +67,11 @@ package final class FakeTelegram: Sendable {
     /// For the next calls of the method, one each.
     package func fail(_ method: String, _ faults: Fault...) {
         state.withLockedValue { $0.faults[method, default: []] += faults }
+    }
+
+    /// From now on every call fails, one after the other in these ways, until told otherwise with none.
+    package func away(_ faults: [Fault]) {
+        state.withLockedValue { $0.away = faults }
     }
 
     /// Serves while `body` runs, which gets the base URL.
@@ -118,7 +124,9 @@ package final class FakeTelegram: Sendable {
         guard parts[0] == "bot\(Self.token)" else { return failure(401, "Unauthorized") }
         let fault: Fault? = state.withLockedValue { state in
             state.calls[method, default: 0] += 1
-            guard let first = state.faults[method]?.first else { return nil }
+            guard let first = state.faults[method]?.first else {
+                return state.away.isEmpty ? nil : state.away[state.calls.values.reduce(0, +) % state.away.count]
+            }
             state.faults[method]?.removeFirst()
             return first
         }
@@ -179,6 +187,7 @@ package final class FakeTelegram: Sendable {
         defer { state.withLockedValue { $0.polling -= 1 } }
         let deadline = ContinuousClock.now + .seconds(min(timeout, 50))
         while true {
+            if state.withLockedValue({ !$0.away.isEmpty }) { return .close }
             let found = state.withLockedValue { $0.updates.filter { $0.id >= offset }.prefix(100).map(\.json) }
             if !found.isEmpty || ContinuousClock.now >= deadline || Task.isCancelled {
                 return success("[\(found.joined(separator: ","))]")

@@ -67,11 +67,17 @@ struct PollRound {
     private let logger: Logger
     private var log: ConnectionLog
     private var backoff = Backoff()
+    private let sleep: @Sendable (Duration) async throws -> Void
 
-    init(api: BotAPI, lease: PollLease, logger: Logger) {
+    init(
+        api: BotAPI, lease: PollLease, logger: Logger,
+        // By the clock: nobody says when Telegram is back.
+        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    ) {
         self.api = api
         self.lease = lease
         self.logger = logger
+        self.sleep = sleep
         log = ConnectionLog(logger: logger)
     }
 
@@ -100,7 +106,7 @@ struct PollRound {
             let next = updates.map(\.id).max().map { $0 + 1 } ?? offset
             guard next != offset else {
                 // The server should have waited for updates itself; see `pause`.
-                if .now - asked < Self.pause { try await Task.sleep(for: Self.pause) }
+                if .now - asked < Self.pause { try await sleep(Self.pause) }
                 continue
             }
             guard try await retrying({ try await $0.lease.store(offset: next) }) else { return }
@@ -128,7 +134,7 @@ struct PollRound {
             } catch {
                 log.failed(error)
                 // Telegram or Redis is away, or Telegram said how long it wants to be left alone.
-                try await Task.sleep(for: delay(after: error))
+                try await sleep(delay(after: error))
             }
         }
     }
