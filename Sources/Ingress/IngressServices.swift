@@ -16,6 +16,7 @@ package enum IngressServices {
         _ configuration: Configuration, settings: WebSocketSettings = WebSocketSettings(), bound: BoundAddress,
         logger: Logger
     ) throws -> [any Service] {
+        if let warning = configuration.openDoorWarning { logger.warning("\(warning)") }
         let ingress = RandomHex.make(bytes: 4)
         let redis = RedisClient(configuration.redis, name: "argus-ingress", logger: logger)
         let subscriber = RedisSubscriber(configuration.redis, name: "argus-ingress-events", logger: logger)

@@ -29,11 +29,6 @@ struct Endpoint: Sendable {
         return "http://\(name):\(port)"
     }
 
-    /// Only processes on this machine reach it.
-    var isLocal: Bool {
-        host == "localhost" || host == "::1" || host.hasPrefix("127.")
-    }
-
     private static func refusal(host: String, port: Int, _ error: any Error) -> ArgusError {
         guard let error = error as? IOError else {
             return ArgusError(

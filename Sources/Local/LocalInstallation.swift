@@ -51,12 +51,6 @@ package enum LocalInstallation {
             configuration.telegram == nil
                 ? "telegram: off; set TELEGRAM_BOT_TOKEN (from @BotFather) and TELEGRAM_ALLOWED_USERS to turn it on"
                 : "telegram: on")
-        if configuration.token == nil, !endpoint.isLocal {
-            screen.warn(
-                "warning: \(endpoint.host) may be reached from other machines and there is no ARGUS_TOKEN: "
-                    + "whoever finds the port can use the assistant and its shell. Set ARGUS_TOKEN, or listen on "
-                    + "127.0.0.1")
-        }
         return LocalServices.Plan(
             home: home, dataLock: dataLock, redisBinary: redis, executable: ProcessFacts.executable, endpoint: endpoint,
             environment: roleEnvironment(environment, overrides, configuration, home, endpoint, choice))

@@ -83,6 +83,14 @@ struct ConfigurationTests {
         #expect(HomePath.home(flag: nil, environment: empty) == "/home/ada/.argus")
     }
 
+    @Test(
+        "An ingress that others can reach and that asks for no token is warned about",
+        arguments: [("0.0.0.0", "", true), ("0.0.0.0", "t", false), ("127.0.0.2", "", false), ("::1", "", false)])
+    func openDoor(host: String, token: String, isOpen: Bool) throws {
+        let configuration = try Configuration.load(environment: ["ARGUS_HOST": host, "ARGUS_TOKEN": token])
+        #expect((configuration.openDoorWarning != nil) == isOpen)
+    }
+
     @Test("An empty value counts as unset")
     func empty() throws {
         let configuration = try Configuration.load(environment: ["ARGUS_PORT": "", "ARGUS_TOKEN": ""])

@@ -35,12 +35,14 @@ package struct DockerConfiguration: Sendable, Equatable {
     package var orphans: Orphans
     /// Variables handed on to containers, with the values this process has.
     package var environment: [String: String]
+    /// Those that were named and that this process has not, not even empty.
+    package var missingVariables: [String]
 
     package init(
         engine: Engine, prefix: String = "argus-session", network: String = "argus-net",
         image: String = "argus-runtime",
         limits: Limits = Limits(), homes: Homes = .shared, orphans: Orphans = .dryRun,
-        environment: [String: String] = [:]
+        environment: [String: String] = [:], missingVariables: [String] = []
     ) {
         self.engine = engine
         self.prefix = prefix
@@ -50,6 +52,7 @@ package struct DockerConfiguration: Sendable, Equatable {
         self.homes = homes
         self.orphans = orphans
         self.environment = environment
+        self.missingVariables = missingVariables
     }
 
     /// - Parameter isUsed: whether runtimes are containers. What concerns nobody else is refused only then.
@@ -78,7 +81,8 @@ package struct DockerConfiguration: Sendable, Equatable {
             limits: limits(&reader),
             homes: homes,
             orphans: reader.value(.orphans, fallback: .dryRun) { Orphans(rawValue: $0) },
-            environment: environment.filter { names.contains($0.key) && !$0.value.isEmpty })
+            environment: environment.filter { names.contains($0.key) && !$0.value.isEmpty },
+            missingVariables: names.filter { environment[$0] == nil }.sorted())
     }
 
     private static func limits(_ reader: inout SettingReader) -> Limits {

@@ -38,6 +38,14 @@ struct RuntimeDrivers {
     private static func docker(
         _ configuration: Configuration, queue: SessionQueue, group: any EventLoopGroup, logger: Logger
     ) -> RuntimeDrivers {
+        let missing = configuration.docker.missingVariables
+        if !missing.isEmpty {
+            logger.warning(
+                """
+                this worker has no such variables, so session containers get none: set them where it is started \
+                (compose: docs/operations.md), or take them out of ARGUS_RUNTIME_ENV
+                """, metadata: ["variables": "\(missing.joined(separator: ","))"])
+        }
         let client = DockerClient(configuration.docker.engine, group: group)
         let identity = InstallationValue.id(queue)
         let signing = InstallationValue.tokenKey(queue)
