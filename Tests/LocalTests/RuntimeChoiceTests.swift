@@ -1,4 +1,6 @@
 import ArgusCore
+import ArgusTestSupport
+import Foundation
 import Testing
 
 @testable import ArgusLocal
@@ -61,6 +63,38 @@ struct RuntimeChoiceTests {
             })
         #expect(choice.command == "/usr/bin/codex app-server")
         #expect(choice.environment == ["CODEX_HOME": "/home/ada/.codex"])
+    }
+
+    @Test(
+        "A session's container (compose/app-server) starts Codex with the words that `argus up` has for it",
+        arguments: [
+            [:], ["OPENAI_API_KEY": "k"], ["OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://model:1/v1"],
+            ["OPENAI_API_KEY": "k", "auth.json": "{}"],
+            ["OPENAI_API_KEY": "k", "config.toml": " model_provider= \"x\""],
+            ["OPENAI_API_KEY": "k", "config.toml": "[a]\nmodel_provider = 1"],
+            ["OPENAI_API_KEY": "k", "config.toml": "model_providers = 1"],
+        ])
+    func container(given: [String: String]) async throws {
+        let home = try TemporaryDirectory("codex")
+        let codex = try home.write("#!/bin/sh\nprintf '%s\\n' codex \"$@\"\n", to: "codex")
+        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: codex)
+        try FileManager.default.createDirectory(atPath: home.file(".codex"), withIntermediateDirectories: false)
+        var environment = ["PATH": "\(home.path):/usr/bin:/bin", "HOME": home.path]
+        for (name, text) in given {
+            if name.contains(".") { _ = try home.write(text, to: ".codex/" + name) } else { environment[name] = text }
+        }
+        func words(_ command: String) async throws -> String {
+            let shell = try await ChildProcess.start(
+                "/bin/sh", ["-c", command], environment: environment,
+                directory: FileManager.default.currentDirectoryPath)
+            #expect(try await shell.waitUntilExit() == 0, "\(shell.log)")
+            return shell.standardOutput
+        }
+        let facts = RuntimeFacts(environment: environment, home: home.path, command: nil, wanted: .codex)
+        let expected = try await words(RuntimeChoice.make(facts).command)
+        let isGivenProvider = facts.codex.hasKey && facts.codex.login == nil && !facts.codex.namesProvider
+        #expect(expected.contains("argus-openai") == isGivenProvider)
+        #expect(try await words("exec compose/app-server") == expected)
     }
 
     @Test("ARGUS_RUNTIME_CMD overrides all")
