@@ -168,6 +168,7 @@ struct EnqueueTests {
             try await fixture.fillMemory()
             let state = try await fixture.snapshot()
             #expect(try await fixture.enqueue(dedupe: "2") == .full)
+            #expect(try await fixture.enqueue(.attach, ["client": "c1", "ingress": "i1"], dedupe: "3") == .full)
             #expect(try await fixture.snapshot() == state)
             let commands = [InboxEntry.Kind.interrupt, .reply, .turn].map { kind in
                 Enqueue(InboxEntry(kind: kind), dedupe: kind.rawValue, memory: .seconds(300))
@@ -181,6 +182,27 @@ struct EnqueueTests {
             guard case .accepted = try await fixture.enqueue(.reply, dedupe: "3") else {
                 throw NotInTime("an answer is taken")
             }
+        }
+    }
+
+    @Test("is taken on full memory where it helps to free it: alone, with others, and after SCRIPT FLUSH", .redis)
+    func freesMemory() async throws {
+        try await QueueFixture.run { fixture in
+            try await fixture.open()
+            try await fixture.fillMemory()
+            try await fixture.forgetScripts()
+            let kinds: [InboxEntry.Kind] = [.reply, .interrupt, .close, .delete]
+            for kind in kinds {
+                guard case .accepted = try await fixture.enqueue(kind, dedupe: kind.rawValue) else {
+                    throw NotInTime("\(kind) is taken")
+                }
+            }
+            let together = kinds.map { Enqueue(InboxEntry(kind: $0), dedupe: "\($0) again", memory: .seconds(60)) }
+            for outcome in try await fixture.queue.enqueue(fixture.session, together) {
+                guard case .accepted = try outcome.get() else { throw NotInTime("each of them is taken") }
+            }
+            let listed = try await fixture.queue.inbox(fixture.session, after: .zero, count: 100)
+            #expect(listed.map(\.entry.kind) == kinds + kinds)
         }
     }
 }

@@ -8,13 +8,16 @@ package struct InboxEntry: Sendable, Equatable {
         /// Any other that lies in an inbox. Its `kind` stays among the fields.
         case unknown
 
-        /// Admitted to a full inbox (up to a margin) and to a full Redis, because these may only empty with its help.
+        /// Admitted to a full inbox (up to a margin), because the inbox may only empty with its help.
         var isControl: Bool {
             switch self {
             case .reply, .interrupt, .attach, .close, .delete: true
             case .turn, .rpc, .notify, .new, .unknown: false
             }
         }
+
+        /// Taken on full memory too: with its help a turn ends, a client leaves, a session goes.
+        var freesMemory: Bool { isControl && self != .attach }
     }
 
     package let kind: Kind

@@ -28,11 +28,14 @@ enum Scripts {
     private static let bury = PackageResources.bury_lua
 
     /// Redis reads flags from the first line only, so that line of the script comes before its preludes.
-    private static func make(_ name: String, _ body: [UInt8], _ preludes: [UInt8]...) -> RedisScript {
+    private static func make(
+        _ name: String, _ body: [UInt8], _ preludes: [UInt8]..., flags: String? = nil
+    ) -> RedisScript {
         let text = String(decoding: body, as: UTF8.self)
         let end = text.firstIndex(of: "\n") ?? text.endIndex
         let before = preludes.map { String(decoding: $0, as: UTF8.self) }
-        let source = ([String(text[..<end])] + before + [String(text[end...])]).joined(separator: "\n")
+        let first = flags.map { "#!lua flags=\($0)" } ?? String(text[..<end])
+        let source = ([first] + before + [String(text[end...])]).joined(separator: "\n")
         return RedisScript(name: name, source: source)
     }
 }

@@ -3,9 +3,9 @@ import ArgusRedis
 import NIOCore
 
 package enum CommitKind: Sendable {
-    /// Refused on full memory (`.full`): the runtime's journal keeps what was said.
+    /// Refused on full memory (`.full`), which holds the runtime back: its journal keeps what was said.
     case publish
-    /// Written on full memory too: a turn's begin and end, and what frees memory.
+    /// Written on full memory too: a turn's begin and end, and what can't wait for them.
     case settle
 }
 

@@ -27,8 +27,7 @@ extension SessionQueue {
         _ session: SessionID, _ commands: [Enqueue]
     ) async throws -> [Result<EnqueueResult, any Error>] {
         // One for all of them: with two, Redis might have lost one and run the other, out of order.
-        let isControl = commands.allSatisfy { $0.entry.kind.isControl }
-        let script = isControl ? Scripts.enqueueAnyway : Scripts.enqueue
+        let script = commands.allSatisfy(\.entry.kind.freesMemory) ? Scripts.enqueueAnyway : Scripts.enqueue
         let lines = commands.map { command in
             let keys = enqueueKeys(session, command.dedupe)
             var line: [RedisArgument] = ["EVALSHA", .text(script.sha1), .integer(keys.count)]

@@ -9,11 +9,12 @@ extension SessionQueue {
     ///   - dedupe: the same key within 48 h is the same input. Make one where the sender has none, so that a repeat
     ///     after a lost connection is harmless. Keys are the session's own: two sessions never share one.
     package func enqueue(_ session: SessionID, _ entry: InboxEntry, dedupe: String) async throws -> EnqueueResult {
+        let script = entry.kind.freesMemory ? Scripts.enqueueAnyway : Scripts.enqueue
         let reply: RESPValue
         do {
             reply = try await replicated(session) {
                 try await redis.eval(
-                    entry.kind.isControl ? Scripts.enqueueAnyway : Scripts.enqueue, keys: enqueueKeys(session, dedupe),
+                    script, keys: enqueueKeys(session, dedupe),
                     arguments: enqueueArguments(session, entry, memory: limits.dedupe))
             }
         } catch  where QueueError.isOutOfMemory(error) {
@@ -76,7 +77,7 @@ extension SessionQueue {
         var ages: [SessionID: Duration] = [:]
         for (session, reply) in zip(sessions, replies.dropFirst()) {
             guard let head = StreamEntry.list(reply).first else { continue }
-            ages[session] = .milliseconds(max(0, now * 1000 - Int(head.id.milliseconds)))
+            ages[session] = .milliseconds(max(0, now * 1000 - Int(clamping: head.id.milliseconds)))
         }
         return ages
     }

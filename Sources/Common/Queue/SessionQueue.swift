@@ -39,11 +39,20 @@ package struct SessionQueue: Sendable {
     package enum OpenResult: Sendable { case created, exists, unknown }
 
     package func open(_ session: SessionID, pool: String, create: Bool) async throws -> OpenResult {
-        let reply = try await redis.eval(
-            Scripts.open, keys: [keys.session(session), keys.sessions(keys.shard(of: session))],
-            arguments: [
-                .text(session.rawValue), .text(pool), .text(RandomHex.make(bytes: 32)), .text(create ? "1" : "0"),
-            ])
+        let reply: RESPValue
+        do {
+            reply = try await redis.eval(
+                Scripts.open, keys: [keys.session(session), keys.sessions(keys.shard(of: session))],
+                arguments: [
+                    .text(session.rawValue), .text(pool), .text(RandomHex.make(bytes: 32)), .text(create ? "1" : "0"),
+                ])
+        } catch  where QueueError.isOutOfMemory(error) {
+            // Refused before it could look.
+            guard try await redis.send(["HEXISTS", .text(keys.session(session)), "createdAt"]).int == 1 else {
+                throw error
+            }
+            return .exists
+        }
         switch reply.text {
         case "created": return .created
         case "exists": return .exists
@@ -59,8 +68,13 @@ package struct SessionQueue: Sendable {
             _ = try await open(fixed, pool: pool, create: true)
             return fixed
         }
-        _ = try await redis.send(["SET", .text(keys.defaultSession), .text(SessionID.random().rawValue), "NX"])
-        let reply = try await redis.send(["GET", .text(keys.defaultSession)])
+        let key = RedisArgument.text(keys.defaultSession)
+        // Read first: on full memory Redis refuses a SET that would change nothing.
+        var reply = try await redis.send(["GET", key])
+        if reply.text == nil {
+            _ = try await redis.send(["SET", key, .text(SessionID.random().rawValue), "NX"])
+            reply = try await redis.send(["GET", key])
+        }
         guard let session = reply.text.flatMap({ SessionID($0) }) else {
             throw QueueError.unexpected("defaultSession", reply)
         }

@@ -140,7 +140,7 @@ struct SessionConnection: Sendable {
         case .duplicate(_, let answer):
             return answer.flatMap { StreamID(String(buffer: $0)) } ?? attach.after ?? .zero
         case .unknownSession: throw WebSocketClose.unknownSession
-        case .full: throw WebSocketClose(1013, "The session's inbox is full: connect again later")
+        case .full: throw WebSocketClose(1013, "The session's inbox or Redis is full: connect again later")
         }
     }
 

@@ -54,6 +54,9 @@ package final class Mailbox: Sendable {
         waiter?.resume()
     }
 
+    /// The mail that nobody has taken yet says that the session is to be given up.
+    var mustLetGo: Bool { state.withLockedValue { $0.mail.isLost || $0.mail.isStopping } }
+
     /// - Returns: false if the link must stop reading until the owner has caught up.
     func deliver(_ frames: [HostFrame], bytes: Int, from link: RuntimeLink) -> Bool {
         let (waiter, mayGoOn) = state.withLockedValue { state in

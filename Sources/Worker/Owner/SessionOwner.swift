@@ -64,10 +64,12 @@ final class OwnerRound {
     private var link: RuntimeLink?
     private var restingSince: ContinuousClock.Instant?
     private var hasLost = false
+    private var isStopping = false
     /// Redis had no room for what the machine holds. Tried again with each tick, or with what it takes all the same.
     private var isFull = false
-    /// What the runtime said and Redis has not. Beyond a full mailbox of it the runtime waits, too.
+    /// What the runtime said and Redis has not. Not more of it than a mailbox holds.
     private var heldBytes = 0
+    private var holdsTooMuch: Bool { heldBytes > Mailbox.frameLimitBytes }
     private var lookedAtClients = ContinuousClock.now
     /// Longer than the presence of an ingress lives, so that one which is just reconnecting is not taken for dead.
     private static let clientCheck = Duration.seconds(7)
@@ -87,6 +89,7 @@ final class OwnerRound {
             let mail = await owner.mailbox.next()
             if mail.isLost { return .lost }
             if mail.isStopping || Task.isCancelled {
+                isStopping = true
                 await flush(keeper)
                 return await release()
             }
@@ -101,7 +104,7 @@ final class OwnerRound {
         stamp()
         for (id, entry) in claim.inbox { machine.handle(id, entry) }
         guard claim.hasMore else { return }
-        while await !readInbox(), !Task.isCancelled { continue }
+        while await !readInbox(), !mustLetGo { continue }
     }
 
     private func take(_ mail: Mail) async {
@@ -163,8 +166,9 @@ final class OwnerRound {
 
     /// Writes the effects, then sends, until nothing is left to do.
     private func flush(_ keeper: LinkKeeper) async {
-        while machine.hasOutput, !isFull || machine.mustNotWait {
+        while machine.hasOutput, !isFull || machine.mustNotWait || holdsTooMuch {
             let output = machine.takeOutput()
+            var sends = output.sends
             if !output.effects.isEmpty || output.cursor != nil {
                 switch await commit(output) {
                 case .written: (isFull, heldBytes) = (false, 0)
@@ -178,33 +182,35 @@ final class OwnerRound {
                 }
                 if let cursor = output.cursor.flatMap({ Cursor($0) }) {
                     keeper.cursor.withLockedValue { $0 = cursor }
-                    link?.send(output.sends + [.acknowledge(sequence: cursor.sequence)])
-                } else {
-                    link?.send(output.sends)
+                    sends.append(.acknowledge(sequence: cursor.sequence))
                 }
-            } else {
-                link?.send(output.sends)
             }
+            link?.send(sends)
             machine.sent()
         }
     }
 
     private enum Commitment {
         case written, full
-        /// The session is no longer ours.
+        /// The session is no longer ours, or has to be let go of.
         case lost
     }
 
+    /// Also while there is no time for the mail that says so.
+    private var mustLetGo: Bool { isStopping || Task.isCancelled || owner.mailbox.mustLetGo }
+
     private func commit(_ output: SessionMachine.Output) async -> Commitment {
         var delay = Duration.milliseconds(20)
+        var kind = output.mustNotFail ? CommitKind.settle : .publish
         var isUncertain = false
-        while !Task.isCancelled {
+        var isLastTry = false
+        while true {
             do {
                 FaultPoint.reach(output.faultPoints.before)
                 let began = ContinuousClock.now
                 let result = try await owner.queue.commit(
                     owner.session, owner.token, revision: revision, cursor: output.cursor,
-                    effects: output.effects, kind: output.mustNotFail ? .settle : .publish)
+                    effects: output.effects, kind: kind)
                 FaultPoint.reach(output.faultPoints.after)
                 owner.metrics.commitSeconds.observe(.now - began)
                 switch result {
@@ -225,19 +231,23 @@ final class OwnerRound {
                     return .written
                 case .full:
                     owner.logger.error("redis is full", metadata: ["session": "\(owner.session)"])
-                    // Where a try before this one may have been written, only the very same can tell.
-                    if !isUncertain, heldBytes <= Mailbox.frameLimitBytes { return .full }
+                    if !isUncertain, !holdsTooMuch { return .full }
+                    // Where a try before this one may have been written, only the very same can tell. And who holds so
+                    // much reads no more, nor a turn's end: events are bounded, so they are written anyway.
+                    kind = .settle
                 }
             } catch {
                 isUncertain = true
                 owner.logger.warning(
                     "commit failed, trying again", metadata: ["session": "\(owner.session)", "error": "\(error)"])
             }
-            // Redis is away or full. Trying again is bounded by the lease: the keeper says when it is lost.
+            if isLastTry { return .lost }
+            isLastTry = mustLetGo
+            if isLastTry { continue }
+            // By the clock, since a Redis that is away or full does not say when that changes.
             try? await Task.sleep(for: delay)
-            delay = min(delay * 2, .seconds(1))
+            delay = min(delay * 2, .milliseconds(500))
         }
-        return .lost
     }
 
     private func hasRequests(_ effects: [Effect]) -> Bool {

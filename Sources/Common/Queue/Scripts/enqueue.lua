@@ -1,5 +1,6 @@
 #!lua
--- Appends one command to a session's inbox, once for each dedupe key, and wakes whoever runs the session.
+-- Appends one command to a session's inbox, once for each dedupe key, and wakes whoever runs the session. What helps to
+-- free memory is run with the flag allow-oom.
 -- KEYS[1] session hash  KEYS[2] inbox  KEYS[3] clients  KEYS[4] dedupe key
 -- ARGV[1] base  ARGV[2] sid  ARGV[3] dedupe TTL, s  ARGV[4] inbox limit, entries  ARGV[5] inbox limit, bytes
 -- ARGV[6] kind  ARGV[7] client  ARGV[8] ingress  ARGV[9] after ('' = none)  ARGV[10…] fields of the entry, flat
