@@ -20,12 +20,14 @@ package struct LinkSettings: Sendable {
 
 /// Keeps the link to a session's runtime host up for as long as the session is owned.
 ///
-///     connect ──▶ attach(token, secret, cursor) ──welcome──▶ up ──closed──▶ connect
-///        ▲              └──refused: backoff, the owner is told          │
-///        └───────────────────────────backoff────────────────────────────┘
+///     connect ──▶ attach(token, secret, cursor) ──welcome──▶ up ──closed after 1 s──▶ connect
+///        ▲              └──refused: the owner is told            └──sooner──┐
+///        └───────────────────────────backoff────────────────────────────────┘
 final class LinkKeeper: Sendable {
     /// The last line that Redis knows of: what the host is asked to go on from.
     let cursor = NIOLockedValueBox<Cursor?>(nil)
+    /// A link that was up for so long is made again at once.
+    private static let steady = Duration.seconds(1)
     private let request: RuntimeRequest
     private let driver: any RuntimeDriver
     private let mailbox: Mailbox
@@ -47,7 +49,7 @@ final class LinkKeeper: Sendable {
         while !Task.isCancelled {
             do {
                 let link = try await connect()
-                backoff = settings.firstBackoff
+                let began = ContinuousClock.now
                 await withTaskCancellationHandler {
                     await link.closed()
                 } onCancel: {
@@ -55,6 +57,10 @@ final class LinkKeeper: Sendable {
                 }
                 if Task.isCancelled { return }
                 mailbox.signal { $0.link.append(.down("the runtime host closed the connection")) }
+                if .now - began > Self.steady {
+                    backoff = settings.firstBackoff
+                    continue
+                }
             } catch is CancellationError {
                 return
             } catch {
@@ -63,10 +69,10 @@ final class LinkKeeper: Sendable {
                     mail.link.append(.down("\(error)"))
                     if let refused = error as? LinkRefused, let highest = refused.highest { mail.outranked = highest }
                 }
-                // A host that refuses or is not there says nothing when that changes.
-                try? await Task.sleep(for: backoff)
-                backoff = min(backoff * 2, settings.longestBackoff)
             }
+            // By the clock, since a host that is not there, refuses, or drops the link says nothing when that changes.
+            try? await Task.sleep(for: backoff)
+            backoff = min(backoff * 2, settings.longestBackoff)
         }
     }
 
@@ -95,11 +101,16 @@ final class LinkKeeper: Sendable {
         FaultPoint.reach(.attachBefore)
         link.send([.attach(token: request.token.id, secret: secret, cursor: from)])
         do {
-            try await verdict.get()
+            // A host whose app-server does not start says nothing for as long as that takes.
+            try await withTaskCancellationHandler {
+                try await verdict.get()
+            } onCancel: {
+                channel.close(promise: nil)
+            }
             FaultPoint.reach(.attachAfter)
         } catch {
             channel.close(promise: nil)
-            throw error
+            throw Task.isCancelled ? CancellationError() : error
         }
         return link
     }

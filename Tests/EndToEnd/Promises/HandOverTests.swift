@@ -30,6 +30,17 @@ struct HandOverTests {
         }
     }
 
+    @Test("A worker whose runtimes do not start stops as well, and at once")
+    func brokenRuntime() async throws {
+        try await Installation.with(command: "exit 3") { installation, ingress in
+            let tape = try await EventTape.attach(ingress)
+            let worker = try await installation.owner(of: tape.session)
+            try await worker.waitForLine(containing: "the app-server cannot be started")
+            worker.signal(SIGTERM)
+            #expect(try await worker.waitUntilExit() == 0)
+        }
+    }
+
     @Test("A client whose ingress stops resumes at another one without a gap")
     func ingressStops() async throws {
         try await Installation.with(ingress: 1, workers: 1) { installation, ingress in
