@@ -12,7 +12,8 @@ import ServiceLifecycle
 struct Claimer: Service {
     let worker: String
     let pool: String
-    /// How many sessions this worker owns at most. Those with a running turn are taken beyond it.
+    /// How many sessions this worker owns at most, and one read of each further shard. Those with a running turn are
+    /// taken beyond it.
     let capacity: Int
     let queue: SessionQueue
     /// One for each shard.
@@ -29,7 +30,7 @@ struct Claimer: Service {
 
     /// One shard, in its own time: a claim waits for its master.
     private func run(_ reader: ReadyReader) async throws {
-        let (entries, feed) = AsyncStream.makeStream(of: ReadySession.self)
+        let (claims, feed) = AsyncStream.makeStream(of: (SessionOwner, Claim).self)
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask {
                 defer {
@@ -38,22 +39,26 @@ struct Claimer: Service {
                 }
                 try await runUntilShutdown { await read(reader, into: feed) }
             }
-            for await entry in entries {
-                guard let (owner, claim) = await claim(entry) else { continue }
+            for await (owner, claim) in claims {
                 group.addTask {
                     let ending = await owner.run(claim)
-                    owners.remove(entry.session)
-                    logger.debug("session let go", metadata: ["session": "\(entry.session)", "ending": "\(ending)"])
+                    owners.remove(owner.session)
+                    logger.debug("session let go", metadata: ["session": "\(owner.session)", "ending": "\(ending)"])
                 }
             }
         }
     }
 
-    private func read(_ reader: ReadyReader, into feed: AsyncStream<ReadySession>.Continuation) async {
+    /// What was read is claimed before more is read: `owners` has all of it then, and nothing waits for as long as a lease.
+    private func read(_ reader: ReadyReader, into feed: AsyncStream<(SessionOwner, Claim)>.Continuation) async {
         do {
             let free = max(0, min(capacity - owners.count, 64))
             let ready = try await reader.sessions(pool: pool, capacity: free, blockingFor: .seconds(2))
-            for entry in ready { feed.yield(entry) }
+            await withDiscardingTaskGroup { group in
+                for entry in ready {
+                    group.addTask { if let claim = await claim(entry) { feed.yield(claim) } }
+                }
+            }
         } catch is CancellationError {
             return
         } catch {
