@@ -180,6 +180,25 @@ struct RedisChannelHandlerTests {
         _ = try? channel.finish()
     }
 
+    @Test("takes a command that is larger than 64 MiB by itself, when half of the room is free")
+    func large() throws {
+        func add(_ size: Int) -> RedisOutbox.Admission {
+            handler.outbox.add(size: size, reply: .callback { _ in }, count: 1, limit: .seconds(10)) { _ in }
+        }
+        _ = add(RedisOutbox.limit / 2 + 1)
+        guard case .refused(.overloaded) = add(RedisOutbox.limit + 1) else {
+            Issue.record("beside much else there is no room for it")
+            return
+        }
+        handler.drain()
+        try channel.writeInbound(ByteBuffer(string: "+OK\r\n"))
+        guard case .acceptedFirst = add(RedisOutbox.limit + 1) else {
+            Issue.record("an answer makes room")
+            return
+        }
+        _ = try? channel.finish()
+    }
+
     @Test("refuses more than 64 MiB of unanswered commands, and takes them again once answered")
     func overload() throws {
         let answers = Answers()
