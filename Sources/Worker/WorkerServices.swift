@@ -90,6 +90,7 @@ extension SessionSettings {
         queueMode = QueueMode(rawValue: configuration.queueMode.rawValue) ?? .collect
         workspace = configuration.workspace
         eventLimitBytes = configuration.eventLimitBytes
+        lineLimitBytes = configuration.lineLimitBytes
         stuckTurnTimeout = configuration.stuckTurnTimeout
         turnMax = configuration.turnMax
     }

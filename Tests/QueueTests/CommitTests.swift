@@ -66,7 +66,7 @@ struct CommitTests {
         }
     }
 
-    @Test("rows and names are removed, and a lane that has a row keeps it", arguments: kinds)
+    @Test("rows, names and fields are removed, and a lane that has a row keeps it", arguments: kinds)
     func removals(kind: CommitKind) async throws {
         try await QueueFixture.run { fixture in
             let (claim, _) = try await fixture.owned()
@@ -75,12 +75,14 @@ struct CommitTests {
                 effects: [
                     .request(frame: buffer("q"), to: "c", record: buffer("r")), .nameSet(name: "n", thread: "t"),
                     .laneBegin(lane: "L", row: buffer("first")), .laneSet(lane: "gone", row: buffer("x")),
+                    .set(field: "chat:t", value: buffer("c")),
                 ], kind: kind)
             let request = try #require(try fixture.committed(first)[0])
             let second = try await fixture.queue.commit(
                 fixture.session, claim.token, revision: 1, cursor: nil,
                 effects: [
                     .pendingDelete(request), .nameDelete(name: "n"), .laneDelete(lane: "gone"),
+                    .unset(field: "chat:t"),
                     .laneBegin(lane: "L", row: buffer("second")), .laneBegin(lane: "M", row: buffer("third")),
                 ], kind: kind)
             _ = try fixture.committed(second)
@@ -88,6 +90,7 @@ struct CommitTests {
             #expect(state["lanes:s1"] == ["L=first", "M=third"])
             #expect(state["pending:s1"] == nil)
             #expect(state["names:s1"] == nil)
+            #expect(state.hash("session:s1")["chat:t"] == nil)
         }
     }
 

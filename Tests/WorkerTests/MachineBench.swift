@@ -92,9 +92,14 @@ struct MachineBench {
     }
 
     mutating func line(_ text: String, requestID: String? = nil) {
+        hear(text, requestID: requestID)
+        settle()
+    }
+
+    /// A line in the middle of a round.
+    mutating func hear(_ text: String, requestID: String? = nil) {
         sequence += 1
         machine.handle(.line(sequence: sequence, requestID: requestID, line: ByteBuffer(string: text)))
-        settle()
     }
 
     /// Answers the last request of this method.
@@ -197,6 +202,7 @@ struct MachineBench {
         case .outbox(_, let chat, let body):
             outbox.append((chat, (try? JSONSlice.parse(body))?["text"]?.string ?? ""))
         case .set(let field, let value): fields[field] = value
+        case .unset(let field): fields[field] = nil
         case .bury(let record): buried.append(String(buffer: record))
         case .clientDelete(let client): clients[client.rawValue] = nil
         case .answer, .sysDone: break

@@ -32,6 +32,7 @@ package enum Effect: Sendable {
     case sysDone(StreamID)
     /// A field of the session hash. Not for those of the lease and of the events: ready, lastToken, owner, revision …
     case set(field: String, value: ByteBuffer)
+    case unset(field: String)
     /// To the dead letters. A replay enqueues the record's `inputs`: {"reason":…, "inputs":[{"kind":"turn",…}, …]}.
     case bury(ByteBuffer)
     case clientDelete(ClientID)
@@ -69,6 +70,7 @@ struct EffectArguments {
         case .outbox(let channel, let chat, let body): arguments += ["O", .text(channel), .text(chat), .bytes(body)]
         case .sysDone(let event): arguments += ["S", .text("\(event)")]
         case .set(let field, let value): arguments += ["V", .text(field), .bytes(value)]
+        case .unset(let field): arguments += ["W", .text(field)]
         case .bury(let record): arguments += ["X", .bytes(record)]
         case .clientDelete(let client): arguments += ["C", .text(client.rawValue)]
         }

@@ -50,6 +50,6 @@ extension SessionQueue {
         guard let first = StreamEntry.list(reply).first, let seconds = replies[3].array?.first?.int else {
             return (waiting, .zero)
         }
-        return (waiting, .milliseconds(max(0, seconds * 1000 - Int(first.id.milliseconds))))
+        return (waiting, .milliseconds(max(0, seconds * 1000 - Int(clamping: first.id.milliseconds))))
     }
 }

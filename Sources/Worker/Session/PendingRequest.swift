@@ -17,6 +17,8 @@ package struct PendingRequest: Sendable {
     /// Nobody was there to answer, and the chat that waits was told so.
     var isTold = false
 
+    var effect: Effect { .request(frame: frame, to: addressee?.rawValue ?? "", record: record) }
+
     var record: ByteBuffer {
         let json = JSON.object([
             ("requestId", .raw(requestID)), ("shownId", .raw(shownID)), ("generation", .string(generation)),
@@ -56,13 +58,14 @@ extension PendingRequest {
     }
 }
 
-/// A client's answer on its way to the app-server; remembered for a while, in case the link breaks before the host has
-/// read it. The host takes each request id once.
+/// An answer on its way to the app-server, mostly a client's; remembered for a while, in case the link breaks before the
+/// host has read it. The host takes each request id once.
 struct PassedReply: Sendable {
     static let limit = 64
 
-    let entry: StreamID
-    let event: StreamID
+    let requestID: String
     let line: ByteBuffer
+    /// What is done with once it has left.
+    let settled: [Effect]
     var isSent = false
 }

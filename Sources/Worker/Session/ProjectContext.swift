@@ -55,6 +55,11 @@ struct ProjectContext: Sendable {
     mutating func tell(_ thread: String) {
         heard[thread] = hash
     }
+
+    /// - Returns: false if it had heard nothing.
+    mutating func forget(_ thread: String) -> Bool {
+        heard.removeValue(forKey: thread) != nil
+    }
 }
 
 /// The words of the prompts. Their block order is that of the original Argus; their wording is ours.

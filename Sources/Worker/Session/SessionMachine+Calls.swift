@@ -27,6 +27,10 @@ extension SessionMachine {
             answerInitialize(call, result)
             return
         }
+        if let problem = lineProblem(call.message.line) {
+            fail(call, problem)
+            return
+        }
         sends.append(.send(generation: generation, requestID: id, line: call.message.line))
         if call.kind == .notice {
             // Nobody answers a notification: it is done once it has left.

@@ -101,7 +101,7 @@ extension SessionMachine {
         guard case .event(let kind, let text, _) = input.content else { return }
         let event = JSON.object([
             ("eventId", .string("\(input.entry)")), ("kind", .string(kind)), ("text", .string(text)),
-            ("createdAtMs", .integer(Int(input.entry.milliseconds))),
+            ("createdAtMs", .integer(Int(clamping: input.entry.milliseconds))),
         ])
         answer(input, ["ok": true, "event": event, "threadId": .string(thread)])
     }
@@ -194,8 +194,9 @@ extension SessionMachine {
         let name = String(reference.dropFirst("name:".count))
         // System events follow the name.
         let events = lanes[laneKey(reference)]?.takeEvents(of: reference) ?? []
-        names[name] = nil
+        let thread = names.removeValue(forKey: name)
         effects.append(.nameDelete(name: name))
+        if let thread { dropNotes(of: thread) }
         if lanes[reference] != nil {
             // Its thread is being started: it goes on under a name that nobody will use again.
             lanes[reference]?.isDetached = true

@@ -9,7 +9,9 @@ extension SessionMachine {
     /// to an old approval from meeting a new command.
     func shownID(_ id: JSONSlice) -> String {
         guard runtime.restarts > 0 else { return id.text }
-        if let number = id.int { return "\(number + runtime.restarts * 1_000_000)" }
+        if let (shown, overflows) = id.int?.addingReportingOverflow(runtime.restarts * 1_000_000), !overflows {
+            return "\(shown)"
+        }
         return JSON.quote("\(runtime.restarts).\(id.string ?? id.text)")
     }
 
@@ -17,16 +19,30 @@ extension SessionMachine {
         guard let id = message.id, let generation = runtime.cursor?.generation else { return }
         let thread = message.params?["threadId"]?.string
         let shown = shownID(id)
+        let frame = shown == id.text ? message.line : message.replacingID(with: shown)
+        guard frame.readableBytes <= settings.eventLimitBytes else {
+            refuse(message, id: id.text)
+            return
+        }
         ask(
             PendingRequest(
-                requestID: id.text, shownID: shown, generation: generation, thread: thread,
-                frame: shown == id.text ? message.line : message.replacingID(with: shown),
+                requestID: id.text, shownID: shown, generation: generation, thread: thread, frame: frame,
                 addressee: addressee(thread: thread)))
     }
 
+    /// Nobody can be shown it, so nobody answers it: the app-server is told at once.
+    private mutating func refuse(_ question: RPCMessage, id: String) {
+        let bytes = question.line.readableBytes
+        announceTooLarge(question, bytes: bytes)
+        let line = RPCMessage.failure(
+            id: id, code: -32000,
+            message: "the request has \(bytes) bytes, more than the \(settings.eventLimitBytes) that "
+                + "ARGUS_EVENT_LIMIT_BYTES allows")
+        passOn(PassedReply(requestID: "0-0.1.\(runtime.cursor?.sequence ?? 0)", line: line, settled: []))
+    }
+
     private mutating func ask(_ request: PendingRequest) {
-        effects.append(
-            .request(frame: request.frame, to: request.addressee?.rawValue ?? "", record: request.record))
+        effects.append(request.effect)
         unnumbered.append(request)
     }
 
@@ -37,8 +53,27 @@ extension SessionMachine {
         return clients.last
     }
 
+    /// The questions of this round among the effects. Nobody has seen them yet.
+    private var unseen: [(place: Int, index: Int)] {
+        let places = effects.indices.filter { if case .request = effects[$0] { true } else { false } }
+        return zip(places, unnumbered.indices).map { ($0, $1) }
+    }
+
+    /// Takes back what is over in the round in which it was asked.
+    private mutating func takeBack(where isOver: (PendingRequest) -> Bool) {
+        for (place, index) in unseen.reversed() where isOver(unnumbered[index]) {
+            effects.remove(at: place)
+            unnumbered.remove(at: index)
+        }
+    }
+
     /// Hands on what was asked of somebody who left, or of nobody.
     mutating func readdress() {
+        for (place, index) in unseen where unnumbered[index].addressee.map({ !clients.contains($0) }) ?? true {
+            guard let addressee = addressee(thread: unnumbered[index].thread) else { continue }
+            unnumbered[index].addressee = addressee
+            effects[place] = unnumbered[index].effect
+        }
         for (event, request) in unattended {
             guard let addressee = addressee(thread: request.thread) else { continue }
             var request = request
@@ -97,8 +132,15 @@ extension SessionMachine {
             return
         }
         pending[event] = nil
-        let line = message.replacingID(with: request.requestID)
-        replies.append(PassedReply(entry: id, event: event, line: line))
+        var line = message.replacingID(with: request.requestID)
+        if let problem = lineProblem(line) {
+            line = RPCMessage.failure(id: request.requestID, code: -32000, message: problem)
+        }
+        passOn(PassedReply(requestID: "\(id).1.0", line: line, settled: [.pendingDelete(event), .done(id)]))
+    }
+
+    private mutating func passOn(_ reply: PassedReply) {
+        replies.append(reply)
         if replies.count > PassedReply.limit, replies[0].isSent { replies.removeFirst() }
         if runtime.isUp { sendReplies(again: false) }
     }
@@ -108,15 +150,15 @@ extension SessionMachine {
         guard let generation = runtime.current else { return }
         for index in replies.indices where again || !replies[index].isSent {
             let reply = replies[index]
-            sends.append(.send(generation: generation, requestID: "\(reply.entry).1.0", line: reply.line))
-            if !reply.isSent { afterSends += [.pendingDelete(reply.event), .done(reply.entry)] }
+            sends.append(.send(generation: generation, requestID: reply.requestID, line: reply.line))
+            if !reply.isSent { afterSends += reply.settled }
             replies[index].isSent = true
         }
     }
 
     /// The app-server that asked is gone.
     mutating func dropReplies() {
-        for reply in replies where !reply.isSent { effects += [.pendingDelete(reply.event), .done(reply.entry)] }
+        for reply in replies where !reply.isSent { effects += reply.settled }
         replies = []
     }
 
@@ -128,6 +170,7 @@ extension SessionMachine {
             pending[event] = nil
             effects.append(.pendingDelete(event))
         }
+        takeBack { $0.shownID == shown }
         return shown == id.text ? message.line : message.replacingParam("requestId", with: shown)
     }
 
@@ -140,5 +183,6 @@ extension SessionMachine {
                 ["threadId": request.thread.map(JSON.string) ?? .null, "requestId": .raw(request.shownID)])
         }
         pending = [:]
+        takeBack { _ in true }
     }
 }

@@ -15,10 +15,22 @@ extension SessionMachine {
             return
         }
         guard runtime.isUp, let generation = runtime.current, let line = line(for: lane, row) else { return }
+        if let problem = lineProblem(line) {
+            let refusal = RPCMessage.failure(id: "0", code: -32600, message: problem)
+            if let refusal = try? RPCMessage(refusal) { laneAnswered(key, refusal) }
+            return
+        }
         laneRequests[row.requestID] = key
         lastSign[key] = now
         if key == accused { trialSince = now }
         sends.append(.send(generation: generation, requestID: row.requestID, line: line))
+    }
+
+    /// The host would end the link for a line over its limit, again after each reconnect.
+    func lineProblem(_ line: ByteBuffer) -> String? {
+        guard line.readableBytes > settings.lineLimitBytes else { return nil }
+        return "this has \(line.readableBytes) bytes, more than the \(settings.lineLimitBytes) that "
+            + "ARGUS_JSONL_LINE_LIMIT_BYTES allows in one line to the runtime: send less at once"
     }
 
     private func line(for lane: Lane, _ row: LaneRow) -> ByteBuffer? {
@@ -87,6 +99,13 @@ extension SessionMachine {
         effects.append(.set(field: ProjectContext.field(thread), value: ByteBuffer(string: hash)))
     }
 
+    /// Nobody is led to the thread any more. Who still names it by its id has it told its context once more.
+    mutating func dropNotes(of thread: String) {
+        guard !names.values.contains(thread), lanes["id:\(thread)"]?.isIdle ?? true else { return }
+        if chats.removeValue(forKey: thread) != nil { effects.append(.unset(field: Self.chatField(thread))) }
+        if context.forget(thread) { effects.append(.unset(field: ProjectContext.field(thread))) }
+    }
+
     mutating func steer(_ entry: StreamID, on key: String) {
         guard let lane = lanes[key], let row = lane.row, let thread = row.thread, let turn = row.turn,
             let text = lane.waiting.first(where: { $0.entry == entry })?.text
@@ -101,6 +120,10 @@ extension SessionMachine {
                 "clientUserMessageId": .string("argus-\(entry)"),
                 "input": [["type": "text", "text": .string(Prompt.turn([text], updated: nil, isContinuation: false))]],
             ])
+        guard lineProblem(line) == nil else {
+            steerAnswered(id, isTaken: false)
+            return
+        }
         sends.append(.send(generation: generation, requestID: id, line: line))
     }
 
@@ -188,6 +211,7 @@ extension SessionMachine {
                 names[name] = thread
                 effects.append(.nameSet(name: name, thread: thread))
             }
+            dropNotes(of: lost)
         }
         rememberContext(for: thread)
         let ensures = lane.takeEnsures()

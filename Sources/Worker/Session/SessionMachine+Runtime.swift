@@ -15,6 +15,10 @@ extension SessionMachine {
             welcome(generation, first: first, last: last, body)
         case .line(_, let requestID, let line): self.line(line, requestID: requestID)
         case .generation(_, let generation, let body):
+            // A new host tells of all its lives, and the welcome has brought us to the newest.
+            guard let read = runtime.cursor?.generation, Cursor.ordinal(read) < Cursor.ordinal(generation) else {
+                break
+            }
             restarted(generation, reason: (try? JSONSlice.parse(body))?["reason"]?.string ?? "it ended")
         case .report(_, let kind, let body):
             announce("argus/runtime/\(kind == .long ? "lineSkipped" : "output")", .raw(String(buffer: body)))
@@ -154,25 +158,28 @@ extension SessionMachine {
             effects.append(.event(frame: frame, to: nil, kind: .notification, entry: nil))
             return
         }
+        announceTooLarge(message, bytes: frame.readableBytes)
         let params = message.params
-        let turn = params?["turn"]?["id"] ?? params?["turnId"]
+        guard message.method == "turn/completed", let thread = params?["threadId"]?.string,
+            let turn = params?["turn"]?["id"]?.string
+        else { return }
+        let status = params?["turn"]?["status"]?.string.flatMap(TurnRecord.Status.init) ?? .completed
+        publish(TurnEnd(thread, turn, status))
+    }
+
+    mutating func announceTooLarge(_ message: RPCMessage, bytes: Int) {
+        let params = message.params
         var named: [(String, JSON)] = [
-            ("method", .string(message.method ?? "")), ("bytes", .integer(frame.readableBytes)),
+            ("method", .string(message.method ?? "")), ("bytes", .integer(bytes)),
             ("limit", .integer(settings.eventLimitBytes)),
         ]
         for (name, id) in [
-            ("threadId", params?["threadId"]), ("turnId", turn),
+            ("threadId", params?["threadId"]), ("turnId", params?["turn"]?["id"] ?? params?["turnId"]),
             ("itemId", params?["item"]?["id"] ?? params?["itemId"]),
         ] {
             if let id { named.append((name, id.json)) }
         }
         announce("argus/event/tooLarge", .object(named))
-        guard message.method == "turn/completed", let thread = params?["threadId"]?.string, let turn = turn?.string
-        else {
-            return
-        }
-        let status = params?["turn"]?["status"]?.string.flatMap(TurnRecord.Status.init) ?? .completed
-        publish(TurnEnd(thread, turn, status))
     }
 
     /// Clients see an end of each turn that they saw begin, whatever becomes of the runtime.

@@ -9,6 +9,8 @@ package struct SessionSettings: Sendable {
     package var queueMode = QueueMode.collect
     package var workspace = ""
     package var eventLimitBytes = 8 << 20
+    /// A runtime host takes no longer line.
+    package var lineLimitBytes = 128 << 20
     package var requestTimeout = Duration.seconds(120)
     package var interruptTimeout = Duration.seconds(5)
     package var startTimeout = Duration.seconds(30)
@@ -157,7 +159,7 @@ package struct SessionMachine: Sendable {
         milestones = output.milestones
     }
 
-    /// - Parameter eventIDs: the ids that Redis gave to the events among the effects, in their order.
+    /// - Parameter requestIDs: the ids that Redis gave to the events of the requests among the effects, in their order.
     package mutating func committed(requestIDs: [StreamID]) {
         for (id, request) in zip(requestIDs, unnumbered) { pending[id] = request }
         unnumbered.removeFirst(min(requestIDs.count, unnumbered.count))
@@ -201,7 +203,7 @@ struct RuntimeState: Sendable {
 
     init(cursor: String?, restarts: Int) {
         self.cursor = cursor.flatMap { Cursor($0) }
-        self.restarts = restarts
+        self.restarts = max(0, min(restarts, 1 << 32))
     }
 
     /// Requests may leave: every line of earlier generations has been read.

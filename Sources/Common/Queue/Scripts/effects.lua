@@ -12,7 +12,7 @@
 --   D entry                    inbox entry done     A key-index answer       first answer of a dedupe key
 --   O channel chat body        outbox               S event                  system event done
 --   V field value              session field set    X record                 buried
---   C client                   client gone
+--   C client                   client gone          W field                session field deleted
 -- Returns {'committed', {event id or '' per effect}}, {'fenced'} or {'stale', revision, cursor}.
 -- Invariant: all effects, the cursor and revision + 1 are written in one step, or nothing is.
 --
@@ -21,6 +21,7 @@
 
 local operands = {
     E = 4, R = 3, P = 1, B = 2, L = 2, U = 1, N = 2, M = 1, D = 1, A = 2, O = 3, S = 1, V = 2, X = 1, C = 1,
+    W = 1,
 }
 
 local function check()
@@ -57,6 +58,7 @@ local function apply(operation, at)
     elseif operation == 'D' then done(a)
     elseif operation == 'P' then redis.call('HDEL', KEYS[7], a)
     elseif operation == 'V' then redis.call('HSET', KEYS[1], a, b)
+    elseif operation == 'W' then redis.call('HDEL', KEYS[1], a)
     elseif operation == 'N' then redis.call('HSET', KEYS[6], a, b)
     elseif operation == 'M' then redis.call('HDEL', KEYS[6], a)
     elseif operation == 'A' then answer(KEYS[tonumber(a)], b)

@@ -103,7 +103,7 @@ struct PollRound {
                 FaultPoint.reach(.updateAfter)
             }
             // Ids may jump, also downwards, after a week of silence: the batch decides, not the offset before.
-            let next = updates.map(\.id).max().map { $0 + 1 } ?? offset
+            let next = updates.map(\.id).max().map { $0 &+ 1 } ?? offset
             guard next != offset else {
                 // The server should have waited for updates itself; see `pause`.
                 if .now - asked < Self.pause { try await sleep(Self.pause) }
@@ -117,7 +117,7 @@ struct PollRound {
     /// What was sent before the bot first ran is not for it: answering hours later would surprise everybody.
     private mutating func skipBacklog() async throws -> Int64? {
         let waiting = try await retrying { try await $0.api.getUpdates(offset: Self.offsetOfNewest, waiting: 0) }
-        let offset = waiting.map(\.id).max().map { $0 + 1 } ?? 0
+        let offset = waiting.map(\.id).max().map { $0 &+ 1 } ?? 0
         guard try await retrying({ try await $0.lease.store(offset: offset) }) else { return nil }
         return offset
     }

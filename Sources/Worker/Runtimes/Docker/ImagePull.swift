@@ -92,7 +92,7 @@ struct PullProgress: Equatable {
         if let current = json["progressDetail"]?["current"]?.int, let total = json["progressDetail"]?["total"]?.int,
             total > 0
         {
-            text += " \(current * 100 / total) %"
+            text += " \(Int(max(0, min(100, Double(current) * 100 / Double(total))))) %"
         }
         self.text = text
     }
