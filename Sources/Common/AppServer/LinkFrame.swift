@@ -49,7 +49,7 @@ package enum HostFrame: Sendable {
     case generation(sequence: Int, generation: String, body: ByteBuffer)
     /// `body`: `{"bytes":n,"text":"the first 4 KiB"}`.
     case report(sequence: Int, Report, body: ByteBuffer)
-    /// `body`: `{"files":[{"name","content"}],"hash"}`.
+    /// `body`: `{"files":[{"name","content"}],"heartbeat","hash"}`; `heartbeat` is null where there is none.
     case context(body: ByteBuffer)
     /// Not passed on: it was meant for another generation.
     case notPassed(requestID: String, reason: String)

@@ -124,7 +124,7 @@ final class RuntimeLinkHandler: ChannelInboundHandler {
     }
 }
 
-/// The host knows a higher token, or another secret.
+/// The host knows a higher token or another secret, or can't write ours down.
 struct LinkRefused: Error, CustomStringConvertible {
     let code: String
     /// Nil where a higher token would change nothing.
