@@ -24,7 +24,7 @@ struct RuntimeTroubleTests {
             for (name, pid) in [("host", host), ("worker", worker.pid)] {
                 let peak = Self.mebibytes("VmHWM", of: pid)
                 print("measured: peak memory of the \(name) with a line of 100 MB: \(peak) MiB")
-                #expect(peak < 500)
+                #expect(peak < 400)
                 try await eventually("the \(name)'s memory is given back") { Self.mebibytes("VmRSS", of: pid) < 200 }
             }
             try await tape.enqueue("afterwards", chat: "a")
