@@ -84,8 +84,9 @@ struct TelegramOutageTests {
             }
             let intake: @Sendable (BotIdentity) -> Intake = { bot in
                 Intake(
-                    bot: bot, queue: queue, keys: keys, pool: "default", admission: Admission(users: [42], chats: []),
-                    moves: moves, refusals: RefusalBudget(), typing: TypingRoom(), logger: .quiet)
+                    bot: bot, queue: queue, keys: keys, defaultSession: { try await queue.defaultSession() },
+                    admission: Admission(users: [42], chats: []), moves: moves, refusals: RefusalBudget(),
+                    typing: TypingRoom(), logger: .quiet)
             }
             let polling: @Sendable () async throws -> Void = {
                 var round = round
