@@ -20,8 +20,8 @@ struct RecordedTurn: Sendable {
     /// What the conversation called the inputs: one, or several that were collected.
     private(set) var markers: [String] = []
 
-    /// What was started: where it is no input of a conversation, the gateway's name of it.
-    var inputs: [String] { markers.isEmpty ? messages.map(\.id) : markers }
+    /// What was started: where it is no input of a conversation, the gateway's name of it, which only its session knows.
+    var inputs: [String] { markers.isEmpty ? messages.map { "\($0.id) of \(thread)" } : markers }
 
     /// In milliseconds since 1970, with which the id begins.
     var startedAt: Int { Int(id.prefix(13).filter { $0 != "-" }, radix: 16) ?? 0 }
