@@ -158,8 +158,8 @@ struct Chaos {
             troubles: \(ledger.troubles.values.reduce(0, +)): \(troubles.joined(separator: ", "))
             kills: \(ledger.count(ofTroublesWith: "kill"))  late owners woken early: \(ledger.wokenEarly)
             inputs: \(verdict.inputs)  turns: \(verdict.turns)  replies: \(verdict.replies)  buried: \(verdict.buried)
-            starts beyond the first: \(verdict.extraStarts)  lives of app-servers: \(verdict.lives)  events heard: \(verdict.events)
-            losses: \(verdict.losses)  duplicates: \(verdict.duplicates)
+            starts beyond the first: \(verdict.extraStarts)  lives of app-servers: \(verdict.lives)
+            events heard: \(verdict.events)  losses: \(verdict.losses)  duplicates: \(verdict.duplicates)
             take-overs: \(takeOvers.count)  longest with a worker and Redis up: \
             \(seconds(takeOvers.map(\.counted).max())) s (of all: \(seconds(takeOvers.map(\.whole).max())) s; \
             \(ledger.missedTakeOvers) seen too late)
