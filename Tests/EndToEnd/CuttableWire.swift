@@ -3,8 +3,8 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
-/// A TCP port, or a socket before the real one, that passes bytes on to a Unix socket, and can be cut as a network is: the
-/// connections stay open, nothing comes through any more, and new ones are accepted into the void.
+/// A TCP port, or a socket before the real one, that passes bytes on to a Unix socket, and can be cut as a network is:
+/// the connections stay open, nothing comes through any more, and new ones are accepted into the void.
 final class CuttableWire: Sendable {
     private struct State {
         var isCut = false

@@ -26,8 +26,8 @@ extension SessionQueue {
     package func enqueue(
         _ session: SessionID, _ commands: [Enqueue]
     ) async throws -> [Result<EnqueueResult, any Error>] {
-        // One for all of them: with two, Redis might have lost one and run the other, out of order.
-        let script = commands.allSatisfy(\.entry.kind.freesMemory) ? Scripts.enqueueAnyway : Scripts.enqueue
+        guard !commands.allSatisfy(\.entry.kind.freesMemory) else { return await oneByOne(session, commands) }
+        let script = Scripts.enqueue
         let lines = commands.map { command in
             let keys = enqueueKeys(session, command.dedupe)
             var line: [RedisArgument] = ["EVALSHA", .text(script.sha1), .integer(keys.count)]
@@ -46,6 +46,24 @@ extension SessionQueue {
             let error = RedisError.server(message)
             return QueueError.isOutOfMemory(error) ? .success(.full) : .failure(error)
         }
+    }
+
+    /// For a Redis that may be full: it takes no transaction then, whatever is in it. What is behind a failure is not
+    /// sent.
+    private func oneByOne(
+        _ session: SessionID, _ commands: [Enqueue]
+    ) async -> [Result<EnqueueResult, any Error>] {
+        var outcomes: [Result<EnqueueResult, any Error>] = []
+        for command in commands {
+            do {
+                let result = try await enqueue(
+                    session, command.entry, dedupe: command.dedupe, memory: command.memory)
+                outcomes.append(.success(result))
+            } catch {
+                return outcomes + Array(repeating: .failure(error), count: commands.count - outcomes.count)
+            }
+        }
+        return outcomes
     }
 
     /// One needs no transaction.

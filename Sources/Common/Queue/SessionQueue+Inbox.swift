@@ -8,14 +8,17 @@ extension SessionQueue {
     /// - Parameters:
     ///   - dedupe: the same key within 48 h is the same input. Make one where the sender has none, so that a repeat
     ///     after a lost connection is harmless. Keys are the session's own: two sessions never share one.
-    package func enqueue(_ session: SessionID, _ entry: InboxEntry, dedupe: String) async throws -> EnqueueResult {
+    ///   - memory: how long the key is remembered; nil: as long as a sender's own.
+    package func enqueue(
+        _ session: SessionID, _ entry: InboxEntry, dedupe: String, memory: Duration? = nil
+    ) async throws -> EnqueueResult {
         let script = entry.kind.freesMemory ? Scripts.enqueueAnyway : Scripts.enqueue
         let reply: RESPValue
         do {
             reply = try await replicated(session) {
                 try await redis.eval(
                     script, keys: enqueueKeys(session, dedupe),
-                    arguments: enqueueArguments(session, entry, memory: limits.dedupe))
+                    arguments: enqueueArguments(session, entry, memory: memory ?? limits.dedupe))
             }
         } catch  where QueueError.isOutOfMemory(error) {
             return .full
