@@ -58,6 +58,15 @@ struct OpenQuestionTests {
         #expect(bench.pending.count == 2)
     }
 
+    @Test("is asked on full memory too, since its turn goes on only when it is answered")
+    func fullMemory() {
+        var bench = bench(clients: "in.1")
+        bench.hear(#"{"method":"item/started","params":{"threadId":"t1"}}"#)
+        #expect(!bench.machine.mustNotWait)
+        bench.hear(Self.question)
+        #expect(bench.machine.mustNotWait)
+    }
+
     @Test("may have an id of any size, in any life of the app-server", arguments: [Int.max, Int.min, 7])
     func hugeID(id: Int) {
         var bench = bench(clients: "in.1")

@@ -42,6 +42,8 @@ extension SessionMachine {
     }
 
     private mutating func ask(_ request: PendingRequest) {
+        // The turn goes on when it is answered.
+        mustNotFail = true
         effects.append(request.effect)
         unnumbered.append(request)
     }

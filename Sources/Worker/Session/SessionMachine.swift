@@ -36,7 +36,8 @@ package struct SessionMachine: Sendable {
     package internal(set) var sends: [WorkerFrame] = []
     /// Effects that may only be written once `sends` have left.
     var afterSends: [Effect] = []
-    /// Whether the effects end a turn, begin or stop one: those must not fail for lack of memory.
+    /// Whether the effects end a turn, begin or stop one, or ask what it waits for: those must not fail for lack of
+    /// memory.
     var mustNotFail = false
     /// Turns that the effects begin and end, for the metrics.
     var milestones: [TurnMilestone] = []
