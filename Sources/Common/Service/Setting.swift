@@ -104,7 +104,7 @@ extension Setting {
         allowed: "a number of seconds from 1 to 604800", example: "21600", fallback: "21600")
 
     package static let lineLimit = Setting(
-        "ARGUS_JSONL_LINE_LIMIT_BYTES", "jsonl-line-limit", "The longest line taken from an app-server.",
+        "ARGUS_JSONL_LINE_LIMIT_BYTES", "jsonl-line-limit", "The longest line from or to an app-server.",
         allowed: "bytes from 1k to 1g", example: "128m", fallback: "128m")
     package static let journalLimit = Setting(
         "ARGUS_JOURNAL_LIMIT_BYTES", "journal-limit", "What a runtime host keeps until a worker has taken it.",
