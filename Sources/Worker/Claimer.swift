@@ -49,7 +49,8 @@ struct Claimer: Service {
         }
     }
 
-    /// What was read is claimed before more is read: `owners` has all of it then, and nothing waits for as long as a lease.
+    /// What was read is claimed before more is read: `owners` has all of it then, and nothing waits for as long as a
+    /// lease.
     private func read(_ reader: ReadyReader, into feed: AsyncStream<(SessionOwner, Claim)>.Continuation) async {
         do {
             let free = max(0, min(capacity - owners.count, 64))

@@ -11,7 +11,8 @@ package enum Renewal: Sendable, Equatable {
 }
 
 extension QueueKeys {
-    /// Runs `body`, the loop of one shard, for all of them side by side: a shard whose master hangs keeps its own waiting.
+    /// Runs `body`, the loop of one shard, for all of them side by side: a shard whose master hangs keeps only its own
+    /// waiting.
     package func inEachShard(_ body: @escaping @Sendable (Int) async throws -> Void) async throws {
         try await withThrowingDiscardingTaskGroup { group in
             for shard in 0..<shards { group.addTask { try await body(shard) } }

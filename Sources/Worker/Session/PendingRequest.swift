@@ -58,8 +58,8 @@ extension PendingRequest {
     }
 }
 
-/// An answer on its way to the app-server, mostly a client's; remembered for a while, in case the link breaks before the
-/// host has read it. The host takes each request id once.
+/// An answer on its way to the app-server, mostly a client's; remembered for a while, in case the link breaks before
+/// the host has read it. The host takes each request id once.
 struct PassedReply: Sendable {
     static let limit = 64
 

@@ -5,8 +5,8 @@ import Testing
 
 @testable import ArgusIngress
 
-/// Random lives of an outbox. Telegram answers as it likes, with or without the effect, and deliverers die at any point;
-/// what the person saw must be right in the end.
+/// Random lives of an outbox. Telegram answers as it likes, with or without the effect, and deliverers die at any
+/// point; what the person saw must be right in the end.
 @Suite("The delivery of a reply under random use")
 struct PartDeliveryRandomTests {
     struct Message: Equatable {

@@ -1,6 +1,7 @@
 import NIOConcurrencyHelpers
 
-/// Wakes the one task that waits: a second one at the same time would be forgotten. A ring without a waiter is kept; more rings than one count as one.
+/// Wakes the one task that waits: a second one at the same time would be forgotten. A ring without a waiter is kept;
+/// more rings than one count as one.
 ///
 /// (An AsyncStream won't do: cancelling a wait on it ends it for good.)
 final class Bell: Sendable {
