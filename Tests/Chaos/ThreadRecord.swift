@@ -20,7 +20,7 @@ struct RecordedTurn: Sendable {
     /// What the conversation called the inputs: one, or several that were collected.
     private(set) var markers: [String] = []
 
-    /// What was started: where it is no input of a conversation, the gateway's name of it, which only its session knows.
+    /// What was started: where it is no input of a conversation, the gateway's name of it. Sessions may share that.
     var inputs: [String] { markers.isEmpty ? messages.map { "\($0.id) of \(thread)" } : markers }
 
     /// In milliseconds since 1970, with which the id begins.
