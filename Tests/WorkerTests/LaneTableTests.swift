@@ -36,7 +36,7 @@ struct LaneTableTests {
     }
 
     private func expectOneTurn(
-        _ before: Lane, _ after: Lane, _ actions: [Lane.Action], isFreed: Bool, _ what: () -> Comment
+        _ before: Lane, _ after: Lane, _ actions: [Lane.Action], isFreed: Bool, _ what: @escaping () -> Comment
     ) {
         let (begins, requests) = (actions.count { $0 == .begin }, actions.count { $0 == .request })
         let endings = actions.count(where: isEnding)
