@@ -48,13 +48,14 @@ struct TakeOverWatch: Sendable {
         var courses = owned.map {
             Course(session: $0.session, owner: $0.owner, began: since, since: since, witnesses: workers.up)
         }
+        var lastLook = since
         while !courses.isEmpty {
             let areAwake = !sleepers.isEmpty && !sleepers.contains { Workers.isStopped($0.pid) }
-            let asked = ContinuousClock.now
             let sights = try? await look(at: courses.map(\.session))
             let now = ContinuousClock.now
             // Who looks too seldom can't say when something happened.
-            let isLate = now - asked > .seconds(1)
+            let isLate = now - lastLook > .seconds(1)
+            lastLook = now
             let (redisUpSince, up) = (ledger.redisUpSince, workers.up)
             var still: [Course] = []
             for (index, var course) in courses.enumerated() {
