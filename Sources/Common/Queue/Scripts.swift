@@ -5,8 +5,8 @@ enum Scripts {
     static let open = make("open", PackageResources.open_lua)
     static let enqueue = make("enqueue", PackageResources.enqueue_lua, lease, attendance)
     /// The same on full memory too.
-    static let enqueueAnyway = RedisScript(
-        name: "enqueue", source: enqueue.source.replacing("#!lua", with: "#!lua flags=allow-oom", maxReplacements: 1))
+    static let enqueueAnyway = make(
+        "enqueue", PackageResources.enqueue_lua, lease, attendance, flags: "allow-oom")
     static let claim = make("claim", PackageResources.claim_lua, lease)
     static let publish = make("publish", PackageResources.publish_lua, lease, attendance, effects)
     static let settle = make("settle", PackageResources.settle_lua, lease, attendance, effects)
