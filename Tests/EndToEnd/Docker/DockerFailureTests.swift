@@ -30,14 +30,19 @@ struct DockerFailureTests {
         var variables = environment
         variables["ARGUS_CONNECT_TIMEOUT_S"] = "2"
         try await DockerEngine.with(environment: variables) { _, installation, ingress, _ in
-            let tape = try await EventTape.attach(ingress)
-            try await tape.enqueue("hello?", chat: "a")
-            try await eventually(within: .seconds(60), "a note that says what to do") {
-                try await installation.outbox("a").contains { $0.text.contains(sentence) }
-            }
-            let worker = try #require(installation.running("worker").first)
-            #expect(worker.lines.contains { $0.contains("link failed") && $0.contains(sentence) })
+            try await expect(sentence, in: installation, ingress)
         }
+    }
+
+    /// In the chat of somebody who writes, and in the worker's log.
+    private func expect(_ sentence: String, in installation: Installation, _ ingress: Ingress) async throws {
+        let tape = try await EventTape.attach(ingress)
+        try await tape.enqueue("hello?", chat: "a")
+        try await eventually(within: .seconds(60), "a note that says what to do") {
+            try await installation.outbox("a").contains { $0.text.contains(sentence) }
+        }
+        let worker = try #require(installation.running("worker").first)
+        #expect(worker.lines.contains { $0.contains("link failed") && $0.contains(sentence) })
     }
 
     /// No engine is needed: filling the disk of one would fill this machine's.
@@ -59,13 +64,7 @@ struct DockerFailureTests {
                 "ARGUS_CONNECT_TIMEOUT_S": "1",
             ]
             try await Installation.with(environment: variables) { installation, ingress in
-                let tape = try await EventTape.attach(ingress)
-                try await tape.enqueue("hello?", chat: "a")
-                try await eventually(within: .seconds(60), "a note that says what to do") {
-                    try await installation.outbox("a").contains { $0.text.contains(sentence) }
-                }
-                let worker = try #require(installation.running("worker").first)
-                #expect(worker.lines.contains { $0.contains("link failed") && $0.contains(sentence) })
+                try await expect(sentence, in: installation, ingress)
             }
         }
     }
@@ -93,13 +92,7 @@ struct DockerFailureTests {
     @Test("Another session's secret is refused on port 7777, /mcp and /nodes/ws")
     func secrets() async throws {
         try await DockerEngine.with { engine, installation, ingress, prefix in
-            var tapes: [EventTape] = []
-            for _ in 0..<2 {
-                let tape = try await EventTape.attach(ingress)
-                try await tape.enqueue("hello")
-                try await tape.until("turn/completed", within: .seconds(40))
-                tapes.append(tape)
-            }
+            let tapes = try await DockerEngine.twoSessions(ingress)
             let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
             let address = try await engine.run("inspect", "-f", format, "\(prefix)-\(tapes[0].session)")
             let foreign = try await installation.field("secret", of: tapes[1].session) ?? ""

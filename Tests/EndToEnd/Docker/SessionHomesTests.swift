@@ -10,13 +10,7 @@ struct SessionHomesTests {
     func homes(mode: String, seen: String) async throws {
         let homes = ["ARGUS_SESSION_HOMES": mode]
         try await DockerEngine.with(environment: homes) { engine, installation, ingress, prefix in
-            var tapes: [EventTape] = []
-            for _ in 0..<2 {
-                let tape = try await EventTape.attach(ingress)
-                try await tape.enqueue("hello")
-                try await tape.until("turn/completed", within: .seconds(40))
-                tapes.append(tape)
-            }
+            let tapes = try await DockerEngine.twoSessions(ingress)
             func sh(_ tape: EventTape, _ script: String) async throws -> String {
                 try await engine.run("exec", "\(prefix)-\(tape.session)", "sh", "-c", script)
             }
